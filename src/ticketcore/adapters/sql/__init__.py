@@ -1,0 +1,1 @@
+"""The SQL repository, on SQLAlchemy Core: the only package that knows SQLAlchemy."""

@@ -1,0 +1,363 @@
+"""The repository on an SQL database.
+
+On SQLite a writing transaction begins with BEGIN IMMEDIATE (one that reads first and writes then would lose
+to another writer at once, whatever the time-out), the journal is a write-ahead log, and every commit is
+flushed to the disk: a change that was answered survives a power cut.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from attrs import evolve
+from sqlalchemy.engine import URL, Connection, make_url
+
+from ticketcore.adapters.sql import statements
+from ticketcore.adapters.sql.errors import translated
+from ticketcore.adapters.sql.tables import REFERENCE, REVISIONS, metadata, version
+from ticketcore.domain.events import OutboxMessage
+from ticketcore.domain.query import Query
+from ticketcore.errors import ConfigError, ConflictError, Problem, RepositoryError, SchemaError
+from ticketcore.ports.repository import KINDS, StoreStatus
+
+R = TypeVar("R")
+
+_BEGIN = "ticketcore_begin"
+_REMEMBERED = "ticketcore_remembered"
+_MOST_REMEMBERED = 1024
+
+
+class _Remembered:
+    """The answers to questions about reference kinds, on one connection, until somebody writes.
+
+    ``PRAGMA data_version`` changes when any other connection, of this process or another, has committed
+    (https://sqlite.org/pragma.html#pragma_data_version); this connection's own writes forget at once.
+    """
+
+    def __init__(self) -> None:
+        self.data_version: object = None
+        self.answers: dict[Query[Any], list[Any]] = {}
+        self.trusted = True
+
+    def begin(self, connection: Connection) -> None:
+        """Forget everything if another connection has written since the last transaction."""
+        seen = connection.exec_driver_sql("PRAGMA data_version").scalar()
+        if seen != self.data_version or not self.trusted or len(self.answers) > _MOST_REMEMBERED:
+            self.answers.clear()
+        self.data_version, self.trusted = seen, True
+
+    def written(self) -> None:
+        """Forget everything, and remember nothing more until the next transaction."""
+        self.answers.clear()
+        self.trusted = False
+
+
+class SqlTransaction:
+    """A transaction on one connection; see :class:`ticketcore.ports.repository.Transaction`."""
+
+    def __init__(self, connection: Connection, location: str, *, read_only: bool) -> None:
+        """Work on ``connection``, which has begun a transaction on the database at ``location``."""
+        self._location = location
+        self._connection: Connection | None = connection
+        self._read_only = read_only
+        self._remembered: _Remembered = connection.info.setdefault(_REMEMBERED, _Remembered())
+        self._remembered.begin(connection)
+
+    def end(self) -> None:
+        """Give the connection back; using the transaction after that is an error."""
+        self._connection = None
+
+    def _execute(self, statement: Any, values: Any) -> sa.CursorResult[Any]:
+        if self._connection is None:
+            raise RepositoryError("this transaction is over", hint="open a new one")
+        with translated(self._location):
+            return self._connection.execute(statement, values)
+
+    def _writes(self, kind: type) -> None:
+        if self._read_only:
+            raise RepositoryError(f"a read-only transaction cannot change a {kind.__name__}")
+        if kind in REFERENCE:
+            self._remembered.written()
+
+    def add(self, record: R) -> R:
+        """Store one new record."""
+        return self.add_many([record])[0]
+
+    def add_many(self, records: Sequence[R]) -> list[R]:
+        """Store new records of one kind."""
+        if not records:
+            return []
+        kind = type(records[0])
+        self._writes(kind)
+        given = KINDS[kind].given
+        if not given:
+            self._execute(statements.insert(kind, ""), [statements.values(record) for record in records])
+            return list(records)
+        return [self._add_numbered(record, given) for record in records]
+
+    def _add_numbered(self, record: R, given: str) -> R:
+        wanted = getattr(record, given)
+        if wanted:  # it brings its number along (an import)
+            self._execute(statements.insert(type(record), ""), statements.values(record))
+            return record
+        values = statements.values(record, without=given)
+        number = self._execute(statements.insert(type(record), given), values).scalar_one()
+        return evolve(record, **{given: number})  # type: ignore[type-var]
+
+    def get(self, kind: type[R], key: str | int) -> R | None:
+        """Return one record by its key."""
+        rows = self._execute(statements.get(kind, KINDS[kind].key), {"key": key})
+        return next(statements.records(kind, rows), None)
+
+    def save(self, record: R) -> R:
+        """Overwrite a record, if it is still the one that was read."""
+        kind = type(record)
+        self._writes(kind)
+        facts = KINDS[kind]
+        key = getattr(record, facts.key)
+        values = dict(statements.values(record, without=facts.given), seen_key=key)
+        values.pop(facts.key, None)
+        if facts.versioned:
+            seen = values["row_version"]
+            values |= {"seen": seen, "row_version": seen + 1}
+        statement = statements.update(kind, facts.key, facts.given, versioned=facts.versioned)
+        if self._execute(statement, values).rowcount != 1:
+            stored = self.get(kind, key)
+            name = getattr(record, facts.given) if facts.given else key
+            raise ConflictError(
+                kind.__name__.lower(),
+                name,
+                expected=values.get("seen"),
+                actual=getattr(stored, "row_version", None),
+            )
+        return evolve(record, row_version=values["row_version"]) if facts.versioned else record  # type: ignore[type-var]
+
+    def remove(self, record: object) -> None:
+        """Delete a record."""
+        kind = type(record)
+        self._writes(kind)
+        key = KINDS[kind].key
+        self._execute(statements.delete(kind, key), {"key": getattr(record, key)})
+
+    def find(self, query: Query[R]) -> list[R]:
+        """Return what the query asks for."""
+        if query.kind not in REFERENCE:
+            return self._find(query)
+        answers = self._remembered.answers
+        found = answers.get(query)
+        if found is None:
+            found = self._find(query)
+            if self._remembered.trusted:
+                answers[query] = found
+        return list(found)
+
+    def _find(self, query: Query[R]) -> list[R]:
+        shape, values = statements.split(query)
+        return list(statements.records(query.kind, self._execute(statements.find(shape), values)))
+
+    def count(self, query: Query[Any]) -> int:
+        """Return how many records fit."""
+        shape, values = statements.split(query, paged=False)
+        return int(self._execute(statements.count(shape), values).scalar_one())
+
+    def count_by(self, query: Query[Any], field: str) -> dict[Any, int]:
+        """Return how many records fit, for each value of a field."""
+        shape, values = statements.split(query, paged=False)
+        return {row[0]: row[1] for row in self._execute(statements.count(shape, field), values)}
+
+    def claim(self, query: Query[OutboxMessage], until: datetime) -> list[OutboxMessage]:
+        """Take what is due, so that nobody else does before ``until``."""
+        # A writing transaction on SQLite is alone: nobody can come between the two steps.
+        return [self.save(evolve(message, next_attempt=until)) for message in self.find(query)]
+
+
+class SqlRepository:
+    """Records in an SQL database; see :class:`ticketcore.ports.repository.Repository`."""
+
+    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+        """Prepare to work on the database at ``url``; nothing is opened yet.
+
+        Args:
+            url: an SQLAlchemy URL, such as ``sqlite:////var/lib/ticketcore/ticketcore.db``.
+            timeout: seconds to wait for another writer before giving up.
+
+        Raises:
+            ConfigError: the URL cannot be read, or names an engine that is not supported.
+        """
+        self._url = _read_url(url)
+        self.location = self._url.database or ":memory:"
+        arguments = {"timeout": timeout, "check_same_thread": False}
+        self._engine = sa.create_engine(self._url, connect_args=arguments, pool_reset_on_return=None)
+        sa.event.listen(self._engine, "connect", _set_up)
+        sa.event.listen(self._engine, "begin", _begin)
+        self._reading = self._engine.execution_options(**{_BEGIN: "BEGIN"})
+        self._checked = False
+        self._closed = False
+        self._check_lock = threading.Lock()
+        self._open = threading.local()
+        _dispose_after_fork(self._engine)
+
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[SqlTransaction]:
+        """Open a transaction."""
+        self._make_ready()
+        if not read_only and getattr(self._open, "writing", False):
+            raise RepositoryError("this thread has a writing transaction open already", hint="use that one")
+        engine = self._reading if read_only else self._engine
+        with translated(self.location), engine.connect() as connection:
+            connection.begin()
+            self._open.writing = not read_only or getattr(self._open, "writing", False)
+            transaction = SqlTransaction(connection, self.location, read_only=read_only)
+            try:
+                yield transaction
+                connection.commit()
+            except BaseException:
+                # What was remembered inside is as undone as what was written.
+                connection.info.pop(_REMEMBERED, None)
+                connection.rollback()
+                raise
+            finally:
+                transaction.end()
+                if not read_only:
+                    self._open.writing = False
+
+    def _make_ready(self) -> None:
+        if self._closed:
+            raise RepositoryError(f"the repository {self.location} is closed", hint="open the desk again")
+        if self._checked:
+            return
+        with self._check_lock:
+            if not self._checked:
+                status = self.status()
+                if status.state == "missing":
+                    status = self.prepare()
+                _refuse_unless_ready(status)
+                self._checked = True
+
+    def status(self) -> StoreStatus:
+        """Say which schema the database has."""
+        expected = REVISIONS[-1]
+        # Looking must not make a file: SQLite creates one as soon as it is opened.
+        if self._url.database and not os.path.exists(self._file) and os.path.isdir(os.path.dirname(self._file)):  # noqa: PTH110, PTH112, PTH120
+            return StoreStatus(self.location, "missing", expected=expected)
+        with translated(self.location), self._reading.connect() as connection, connection.begin():
+            return self._status(connection)
+
+    @property
+    def _file(self) -> str:
+        return os.path.abspath(self.location.removeprefix("file:"))  # noqa: PTH100
+
+    def _status(self, connection: Connection) -> StoreStatus:
+        expected = REVISIONS[-1]
+        names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
+        names = {name for name in names if not name.startswith("sqlite_")}
+        if version.name not in names:
+            return StoreStatus(self.location, "foreign" if names else "missing", expected=expected)
+        revision = connection.execute(sa.select(version.c.version_num)).scalar() or ""
+        if revision == expected:
+            state = "ready"
+        elif revision in REVISIONS:
+            state = "outdated"
+        else:
+            # An application of somebody else keeps an alembic_version too.
+            state = "newer" if "data_ticket" in names else "foreign"
+        return StoreStatus(self.location, state, revision, expected)
+
+    def prepare(self) -> StoreStatus:
+        """Create the tables in a new, empty database."""
+        with translated(self.location), self._engine.connect() as connection:
+            with connection.begin():
+                status = self._status(connection)
+                if status.state == "missing":
+                    metadata.create_all(connection)
+                    connection.execute(sa.insert(version).values(version_num=REVISIONS[-1]))
+                    status = self._status(connection)
+        _refuse_unless_ready(status)
+        return status
+
+    def upgrade(self) -> StoreStatus:
+        """Bring the schema up to date, by Alembic; a new database is created, a current one left alone."""
+        from ticketcore.adapters.sql.migrate import upgrade  # noqa: PLC0415 - Alembic costs a quarter of a second
+
+        status = self.status()
+        if status.state == "missing":
+            return self.prepare()
+        if status.state == "outdated":
+            with translated(self.location), self._engine.connect() as connection, connection.begin():
+                upgrade(connection)
+            status = self.status()
+        _refuse_unless_ready(status)
+        return status
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        self._closed = True
+        self._engine.dispose()
+
+
+def _read_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except sa.exc.ArgumentError:
+        raise ConfigError([Problem("database.url", "is no database URL; expected one such as sqlite:///ticketcore.db")]) from None
+    if url.get_backend_name() != "sqlite":
+        raise ConfigError([Problem("database.url", f"{url.get_backend_name()} is not supported; known: sqlite")])
+    return url
+
+
+def _refuse_unless_ready(status: StoreStatus) -> None:
+    if status.state == "outdated":
+        message = f"the database {status.location} has schema {status.revision}; this version needs {status.expected}"
+        raise SchemaError(message, hint="make a backup, then run: ticketcore db upgrade")
+    if status.state == "newer":
+        message = f"the database {status.location} has schema {status.revision}, which is newer than this version knows"
+        raise SchemaError(f"{message} ({status.expected})", hint="use the ticketcore that wrote it, or a later one")
+    if status.state == "foreign":
+        message = f"the database {status.location} holds tables of something else"
+        raise SchemaError(message, hint="give database.url a file of its own")
+
+
+def _set_up(connection: Any, _record: Any) -> None:
+    """Set up a new connection: our own BEGIN, a write-ahead log, and a flush at every commit."""
+    connection.isolation_level = None
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+    if connection.execute("PRAGMA query_only").fetchone() == (0,):
+        mode = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode == ("delete",):
+            _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: Any) -> None:
+    import sqlite3  # noqa: PLC0415 - the driver is at hand, its error class is not
+
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    except sqlite3.OperationalError as error:
+        # On a read-only file, or while another connection works, the journal stays as it is: slower, as safe.
+        if "readonly" not in str(error) and "locked" not in str(error):
+            raise
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
+
+
+def _dispose_after_fork(engine: sa.Engine) -> None:
+    """Let a forked child open connections of its own: SQLite's must not cross a fork."""
+    reference = weakref.ref(engine)
+
+    def forget() -> None:
+        inherited = reference()
+        if inherited is not None:
+            inherited.dispose(close=False)
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)

@@ -1,0 +1,253 @@
+"""The tables, under their specified physical names; each column's key is the field of its record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.schema import CreateColumn, PrimaryKeyConstraint, UniqueConstraint
+
+from ticketcore.adapters.sql.types import Instant, Names, YesNo, word
+from ticketcore.domain.events import OutboxMessage, OutboxState
+from ticketcore.domain.history import HistoryEntry
+from ticketcore.domain.people import Person, User
+from ticketcore.domain.policy import AssignRule, SlaPolicy
+from ticketcore.domain.ticket import Priority, RequestedByType, Status, Ticket, TicketType
+from ticketcore.domain.work import Comment
+
+REVISIONS = ("0001",)
+"""Every revision of the schema, oldest first; a literal, so that a start need not import Alembic."""
+
+metadata = sa.MetaData()
+
+# Where only an integer primary key counts up by itself (SQLite), the column marked so is that key, and the
+# declared primary key becomes unique instead.
+_NUMBERED = "ticketcore_numbered"
+
+
+@compiles(CreateColumn, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
+def _numbered_column(element: Any, compiler: Any, **options: Any) -> str:
+    if element.element.info.get(_NUMBERED):
+        name = compiler.preparer.format_column(element.element)
+        return f"{name} INTEGER PRIMARY KEY AUTOINCREMENT"
+    return str(compiler.visit_create_column(element, **options))
+
+
+@compiles(PrimaryKeyConstraint, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
+def _unique_instead(element: Any, compiler: Any, **options: Any) -> str:
+    if any(column.info.get(_NUMBERED) for column in element.table.columns):
+        names = ", ".join(compiler.preparer.format_column(column) for column in element.columns)
+        return f"UNIQUE ({names})"
+    return str(compiler.visit_primary_key_constraint(element, **options))
+
+
+@compiles(UniqueConstraint, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
+def _unique_already(element: Any, compiler: Any, **options: Any) -> str | None:
+    # The key is unique by itself; saying so again would cost an index of its own.
+    if any(column.info.get(_NUMBERED) for column in element.columns):
+        return None
+    return str(compiler.visit_unique_constraint(element, **options))
+
+
+def numbered(name: str, *, key: str) -> sa.Column[int]:
+    """Return a column that the database counts up and never reuses."""
+    return sa.Column(name, sa.Integer, sa.Identity(), key=key, nullable=False, unique=True, info={_NUMBERED: True})
+
+
+def _guid(name: str = "Guid", key: str = "guid", **options: Any) -> sa.Column[str]:
+    return sa.Column(name, sa.CHAR(50), key=key, **options)
+
+
+def _short(name: str, key: str, length: int = 255, *, nullable: bool = False) -> sa.Column[str]:
+    return sa.Column(name, sa.String(length), key=key, nullable=nullable)
+
+
+def _package() -> sa.Column[str]:
+    return sa.Column("Package", sa.CHAR(255), key="package", nullable=False)
+
+
+def _when(name: str, key: str, *, nullable: bool = True) -> sa.Column[Any]:
+    return sa.Column(name, Instant, key=key, nullable=nullable)
+
+
+def _flag(name: str, key: str, *, nullable: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, YesNo, key=key, nullable=nullable)
+
+
+ticket = sa.Table(
+    "data_ticket",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    numbered("TicketNumber", key="ticket_number"),
+    _package(),
+    _short("Project", "project"),
+    _short("Subject", "subject", 500),
+    sa.Column("Description", sa.Text, key="description", nullable=False),
+    sa.Column("Status", word(Status, "ticket_status"), key="status", nullable=False),
+    sa.Column("Priority", word(Priority, "ticket_priority"), key="priority", nullable=False),
+    sa.Column("TicketType", word(TicketType, "ticket_type"), key="ticket_type", nullable=False),
+    _short("RequestedBy", "requested_by"),
+    sa.Column(
+        "RequestedByType",
+        word(RequestedByType, "ticket_requested_by_type"),
+        key="requested_by_type",
+        nullable=False,
+    ),
+    _short("AssignedTo", "assigned_to"),
+    sa.Column("ProblemAnalysis", sa.Text, key="problem_analysis", nullable=False),
+    sa.Column("WorkScore", sa.Integer, key="work_score"),
+    _when("SlaResponseDeadline", "sla_response_deadline"),
+    _when("SlaResolutionDeadline", "sla_resolution_deadline"),
+    _flag("SlaResponseMet", "sla_response_met", nullable=True),
+    _flag("SlaResolutionMet", "sla_resolution_met", nullable=True),
+    _when("CreatedDate", "created_date", nullable=False),
+    _when("UpdatedDate", "updated_date", nullable=False),
+    _when("ResolvedDate", "resolved_date"),
+    _when("ClosedDate", "closed_date"),
+    sa.Column("Watchers", Names, key="watchers", nullable=False),
+    sa.Column("MergedGuids", Names, key="merged_guids", nullable=False),
+    _when("EstimatedDate", "estimated_date"),
+    sa.Column("RowVersion", sa.Integer, key="row_version", nullable=False),
+    _guid("MergedInto", "merged_into", nullable=True),
+    _when("SlaPausedAt", "sla_paused_at"),
+    _when("SlaResponseEscalated", "sla_response_escalated"),
+    _when("SlaResolutionEscalated", "sla_resolution_escalated"),
+    sa.Index("ix_ticket_package_status", "package", "status"),
+    sa.Index("ix_ticket_status_resolution", "status", "sla_resolution_deadline"),
+    sa.Index("ix_ticket_assigned", "assigned_to", "status"),
+)
+
+history = sa.Table(
+    "data_ticket_history",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    _short("Action", "action", 100),
+    sa.Column("OldValue", sa.Text, key="old_value"),
+    sa.Column("NewValue", sa.Text, key="new_value"),
+    _short("ActionBy", "action_by"),
+    _package(),
+    _when("ActionDate", "action_date", nullable=False),
+    sa.Column("Seq", sa.Integer, key="seq", nullable=False),
+    _short("Field", "field", 100),
+    sa.Column("Note", sa.Text, key="note", nullable=False),
+    _short("Salt", "salt", 32),
+    _short("PrevHash", "prev_hash", 64),
+    _short("Hash", "hash", 64),
+    sa.Index("ux_history_ticket_seq", "ticket_guid", "seq", unique=True),
+)
+
+comment = sa.Table(
+    "data_ticket_comment",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    sa.Column("Text", sa.Text, key="text", nullable=False),
+    _short("CommentedBy", "commented_by"),
+    _flag("IsInternal", "is_internal"),
+    _package(),
+    _when("CreatedDate", "created_date", nullable=False),
+    sa.Index("ix_comment_ticket", "ticket_guid", "created_date"),
+)
+
+sla_policy = sa.Table(
+    "def_ticket_sla",
+    metadata,
+    sa.Column("Id", sa.Integer, key="id", primary_key=True, autoincrement=True),
+    _package(),
+    _short("Priority", "priority", 20),
+    _short("TicketType", "ticket_type", 50),
+    sa.Column("ResponseMinutes", sa.Integer, key="response_minutes", nullable=False),
+    sa.Column("ResolutionMinutes", sa.Integer, key="resolution_minutes", nullable=False),
+    _short("Calendar", "calendar"),
+    _short("EscalationContact", "escalation_contact", 1000),
+    _short("RaciResponsible", "raci_responsible", 1000),
+    _short("RaciAccountable", "raci_accountable", 1000),
+    _short("RaciConsulted", "raci_consulted", 1000),
+    _short("RaciInformed", "raci_informed", 1000),
+    _flag("Active", "active"),
+    sqlite_autoincrement=True,
+)
+
+assign_rule = sa.Table(
+    "def_ticket_assign",
+    metadata,
+    sa.Column("Id", sa.Integer, key="id", primary_key=True, autoincrement=True),
+    _package(),
+    _short("Project", "project"),
+    _short("Priority", "priority", 20),
+    _short("TicketType", "ticket_type", 50),
+    _short("AssignTo", "assign_to"),
+    _flag("Active", "active"),
+    sqlite_autoincrement=True,
+)
+
+person = sa.Table(
+    "def_person",
+    metadata,
+    _guid("PersonGuid", "person_guid", primary_key=True, nullable=False),
+    _short("Name", "name"),
+    _short("Email", "email"),
+    _flag("IsStaff", "is_staff"),
+    _flag("Active", "active"),
+    sa.Index("ux_person_email", "email", unique=True),
+)
+
+user = sa.Table(
+    "sys_user",
+    metadata,
+    sa.Column("Username", sa.String(255), key="username", primary_key=True, nullable=False),
+    _short("Email", "email"),
+    _guid("PersonGuid", "person_guid", nullable=True),
+    _flag("Active", "active"),
+    sa.Index("ix_user_email", "email"),
+    sa.Index("ix_user_person", "person_guid"),
+)
+
+outbox = sa.Table(
+    "sys_outbox",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    _package(),
+    _short("NotifyCode", "notify_code", 100),
+    _short("Channel", "channel", 100),
+    _short("Recipient", "recipient", 320),
+    sa.Column("Payload", sa.Text, key="payload", nullable=False),
+    sa.Column("State", word(OutboxState, "outbox_state"), key="state", nullable=False),
+    sa.Column("Attempts", sa.Integer, key="attempts", nullable=False),
+    _when("NextAttempt", "next_attempt", nullable=False),
+    sa.Column("LastError", sa.Text, key="last_error", nullable=False),
+    _when("CreatedDate", "created_date", nullable=False),
+    _when("DeliveredDate", "delivered_date"),
+    sa.Index("ix_outbox_due", "state", "next_attempt"),
+    sa.Index("ix_outbox_ticket", "ticket_guid"),
+)
+
+version = sa.Table(
+    "alembic_version",
+    metadata,
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table (https://alembic.sqlalchemy.org): which revision this database has."""
+
+TABLES: dict[type, sa.Table] = {
+    Ticket: ticket,
+    HistoryEntry: history,
+    Comment: comment,
+    SlaPolicy: sla_policy,
+    AssignRule: assign_rule,
+    Person: person,
+    User: user,
+    OutboxMessage: outbox,
+}
+"""The table of each kind of record."""
+
+FIELDS: dict[type, tuple[str, ...]] = {kind: tuple(field.name for field in attrs.fields(kind)) for kind in TABLES}
+"""The fields of each kind, in the order in which its columns are selected."""
+
+REFERENCE = frozenset({SlaPolicy, AssignRule, Person, User})
+"""Kinds that are read at nearly every change and hardly ever written."""

@@ -1,0 +1,63 @@
+"""How values of the domain are stored in columns."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+
+class Instant(sa.TypeDecorator[datetime]):
+    """An aware instant, stored in UTC without an offset, with microseconds."""
+
+    impl = sa.DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return ``value`` in UTC as the database keeps it."""
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        """Return the stored ``value`` as an aware instant."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class YesNo(sa.TypeDecorator[bool]):
+    """A boolean, stored as Y or N."""
+
+    impl = sa.CHAR(2)
+    cache_ok = True
+
+    def process_bind_param(self, value: bool | None, dialect: sa.Dialect) -> str | None:
+        """Return ``value`` as a letter."""
+        return None if value is None else "Y" if value else "N"
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> bool | None:
+        """Return the stored letter as a boolean; anything but Y and N counts as undecided."""
+        return {"Y": True, "N": False}.get((value or "").strip())
+
+
+class Names(sa.TypeDecorator[tuple[str, ...]]):
+    """Several names, stored with commas between them."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: sa.Dialect) -> str:
+        """Return ``value`` as one text."""
+        return ",".join(value or ())
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> tuple[str, ...]:
+        """Return the stored text as a tuple; blanks around the commas are dropped."""
+        return tuple(part for raw in value.split(",") if (part := raw.strip())) if value else ()
+
+
+def word(kind: type[StrEnum], name: str) -> sa.Enum:
+    """Return the type of a column that holds a member of ``kind`` by its value."""
+
+    def values(members: Any) -> list[str]:
+        return [member.value for member in members]
+
+    return sa.Enum(kind, name=name, values_callable=values, create_constraint=True, validate_strings=True)

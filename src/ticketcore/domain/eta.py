@@ -1,0 +1,49 @@
+"""Dates that people type and read: parsing them safely, and saying how far away one is."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, tzinfo
+
+from ticketcore.errors import Problem, RejectedError
+
+_FORM = "must be a date such as 2026-05-01 or an instant such as 2026-05-01T14:30+02:00 (ISO 8601)"
+
+
+def parse_instant(field: str, value: str | date | datetime, zone: tzinfo, *, end_of_day: bool) -> datetime:
+    """Return ``value`` as an aware UTC instant.
+
+    Text is read as ISO 8601; without an offset it is local time of ``zone``. A date without a time is the
+    end of that day (its last second) in ``zone`` if ``end_of_day``, else its start.
+
+    Raises:
+        RejectedError: the text is no date, or a datetime is naive; names ``field``.
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            value = date.fromisoformat(text) if len(text) <= len("2026-05-01") else datetime.fromisoformat(text)
+        except ValueError:
+            raise RejectedError([Problem(field, f"{value!r} {_FORM}")]) from None
+        if isinstance(value, datetime) and value.tzinfo is None:
+            value = value.replace(tzinfo=zone)
+    if not isinstance(value, datetime):
+        value = datetime.combine(value, time(23, 59, 59) if end_of_day else time(), zone)
+    if value.tzinfo is None:
+        raise RejectedError([Problem(field, f"{value.isoformat()} has no time zone; {_FORM}")])
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise RejectedError([Problem(field, f"{value.isoformat()} is out of range; {_FORM}")]) from None
+
+
+def eta_display(estimated: datetime | None, now: datetime, zone: tzinfo) -> str:
+    """Return how far away ``estimated`` is, in calendar days of ``zone``; empty without an estimate.
+
+    Exactly one of "X day(s) remaining", "overdue by X day(s)" and "due today".
+    """
+    if estimated is None:
+        return ""
+    days = (estimated.astimezone(zone).date() - now.astimezone(zone).date()).days
+    if days > 0:
+        return f"{days} day(s) remaining"
+    return f"overdue by {-days} day(s)" if days < 0 else "due today"

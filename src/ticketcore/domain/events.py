@@ -1,0 +1,52 @@
+"""What the outside world is told of a change, and the queue in which it waits to be told."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - attrs resolves the fields' types
+from enum import StrEnum
+
+from attrs import frozen
+
+
+class NotifyCode(StrEnum):
+    """The events that go out; the value is what a reader of the mail sees."""
+
+    CREATED = "Created"
+    STATUS_CHANGED = "Status Changed"
+    ASSIGNED = "Assigned"
+    RESOLVED = "Resolved"
+    CLOSED = "Closed"
+    ESCALATED = "Escalated"
+    ESCALATION_ALERT = "Escalation Alert"
+
+
+class OutboxState(StrEnum):
+    """How far the delivery of an outbox row is."""
+
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    DEAD = "DEAD"
+
+
+@frozen(kw_only=True)
+class OutboxMessage:
+    """One delivery that is owed: one event, over one channel, to one recipient.
+
+    It is written in the transaction of the change itself. ``payload`` is JSON: what the message is made
+    from. ``next_attempt`` is when somebody may try (again): whoever tries moves it ahead first, which is
+    the lease that keeps others away. Its ``guid`` is the stable key of the delivery.
+    """
+
+    guid: str
+    ticket_guid: str
+    package: str
+    notify_code: str
+    channel: str
+    recipient: str = ""
+    payload: str
+    state: OutboxState = OutboxState.PENDING
+    attempts: int = 0
+    next_attempt: datetime
+    last_error: str = ""
+    created_date: datetime
+    delivered_date: datetime | None = None

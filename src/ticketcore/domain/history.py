@@ -1,0 +1,127 @@
+"""The audit trail: what a row says, and the chain of hashes that shows whether one was tampered with.
+
+The hash of a row covers its fields, the hash of the row before it, and instead of the values themselves
+salted digests of them. So a value can be erased later (a person's right under the GDPR) by leaving its
+digest in its place and dropping the salt: the chain still verifies, and the value cannot be guessed back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from attrs import evolve, frozen
+
+
+class Action(StrEnum):
+    """What a history row records."""
+
+    CREATED = "CREATED"
+    STATUS_CHANGE = "STATUS_CHANGE"
+    ASSIGNED = "ASSIGNED"
+    UPDATED = "UPDATED"
+    COMMENT_ADDED = "COMMENT_ADDED"
+    WATCHER_ADDED = "WATCHER_ADDED"
+    WATCHER_REMOVED = "WATCHER_REMOVED"
+    SLA_CHANGED = "SLA_CHANGED"
+
+
+class CommentField(StrEnum):
+    """The ``field`` of a COMMENT_ADDED row: who the comment is for, and whether the requester wrote it."""
+
+    PUBLIC = "public"
+    REQUESTER = "requester"
+    INTERNAL = "internal"
+
+
+@frozen
+class Entry:
+    """One thing that changed, before it has its place in the trail."""
+
+    action: Action
+    field: str = ""
+    old_value: str | None = None
+    new_value: str | None = None
+    note: str = ""
+
+
+@frozen(kw_only=True)
+class HistoryEntry:
+    """A row of ``data_ticket_history``; ``seq`` counts from 1 within a ticket."""
+
+    guid: str
+    ticket_guid: str
+    action: str
+    old_value: str | None = None
+    new_value: str | None = None
+    action_by: str
+    package: str
+    action_date: datetime
+    seq: int
+    field: str = ""
+    note: str = ""
+    salt: str
+    prev_hash: str
+    hash: str = ""
+
+
+_ERASED = re.compile(r"erased:([0-9a-f]{64})")
+
+
+def _digest(salt: str, value: str | None) -> str | None:
+    if not value:
+        return value
+    erased = _ERASED.fullmatch(value)
+    return erased[1] if erased else hashlib.sha256(f"{salt}\n{value}".encode()).hexdigest()
+
+
+def _hash(row: HistoryEntry) -> str:
+    covered = [
+        row.guid,
+        row.ticket_guid,
+        row.seq,
+        row.action,
+        row.field,
+        _digest(row.salt, row.old_value),
+        _digest(row.salt, row.new_value),
+        _digest(row.salt, row.note),
+        row.action_by,
+        row.package,
+        row.action_date.astimezone(UTC).isoformat(timespec="microseconds"),
+        row.prev_hash,
+    ]
+    return hashlib.sha256(json.dumps(covered, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def seal(row: HistoryEntry) -> HistoryEntry:
+    """Return ``row`` with its hash."""
+    return evolve(row, hash=_hash(row))
+
+
+def erase(row: HistoryEntry) -> HistoryEntry:
+    """Return ``row`` with digests in the place of its values and without its salt; its hash stays true."""
+
+    def mark(value: str | None) -> str | None:
+        return f"erased:{_digest(row.salt, value)}" if value else value
+
+    return evolve(row, old_value=mark(row.old_value), new_value=mark(row.new_value), note=mark(row.note) or "", salt="")
+
+
+def verify_chain(rows: Iterable[HistoryEntry]) -> list[str]:
+    """Return what is wrong with the trail of one ticket, given in the order of ``seq``; empty if nothing."""
+    problems: list[str] = []
+    prev_hash = ""
+    for place, row in enumerate(rows, 1):
+        if row.seq != place:
+            problems.append(f"row {place} is missing (found {row.seq})")
+            break
+        if row.prev_hash != prev_hash:
+            problems.append(f"row {row.seq} does not follow the row before it")
+        if row.hash != _hash(row):
+            problems.append(f"row {row.seq} ({row.action}) was changed after it was written")
+        prev_hash = row.hash
+    return problems

@@ -1,0 +1,105 @@
+"""The manager: loads plugins one by one, sets broken ones aside, and answers by name."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+import pluggy
+
+from ticketcore.domain.lifecycle import Change
+from ticketcore.errors import PluginError, Problem
+from ticketcore.plugin import hookspecs
+from ticketcore.plugin.markers import PROJECT
+from ticketcore.plugin.records import NotifierSpec, RepositorySpec
+
+_log = logging.getLogger(__name__)
+S = TypeVar("S", NotifierSpec, RepositorySpec)
+
+
+class PluginManager:
+    """All plugins of a process: the built-in ones, and those that installed distributions announce."""
+
+    def __init__(self, builtin: Mapping[str, object]) -> None:
+        """Register the ``builtin`` plugins by name, then load the installed ones."""
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs)
+        self.broken: dict[str, str] = {}
+        """The plugins that were set aside, and why."""
+        for name, plugin in builtin.items():
+            self._manager.register(plugin, name=name)
+        for entry in sorted(entry_points(group=PROJECT), key=lambda entry: entry.name):
+            self._load(entry)
+
+    def _load(self, entry: EntryPoint) -> None:
+        plugin: object = None
+        try:
+            plugin = entry.load()
+            self._manager.register(plugin, name=entry.name)
+            self._manager.check_pending()
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may do anything; it is named and set aside
+            # After a failed registration half of it may stay; after a clash the name is another plugin's.
+            if plugin is not None and self._manager.get_plugin(entry.name) is plugin:
+                self._manager.unregister(plugin)
+            self.broken[entry.name] = f"{type(error).__name__}: {error}"
+            _log.warning("plugin %s is set aside: %s", entry.name, self.broken[entry.name])
+
+    def notifier(self, name: str) -> NotifierSpec:
+        """Return the notifier called ``name``.
+
+        Raises:
+            PluginError: no plugin has it, or two have.
+        """
+        return self._named("notifier", name, self._specs("ticketcore_notifiers"))
+
+    def repository(self, name: str) -> RepositorySpec:
+        """Return the store whose URLs begin with ``name``.
+
+        Raises:
+            PluginError: no plugin has it, or two have.
+        """
+        return self._named("repository", name, self._specs("ticketcore_repositories"))
+
+    def _specs(self, hook: str) -> list[Any]:
+        found: list[Any] = []
+        for plugin, implementation in self._implementations(hook):
+            try:
+                found += implementation.function()
+            except Exception as error:  # noqa: BLE001 - the others are still good
+                self.broken[plugin] = f"{type(error).__name__}: {error}"
+                _log.warning("plugin %s failed in %s: %s", plugin, hook, self.broken[plugin])
+        return found
+
+    def _named(self, kind: str, name: str, specs: Iterable[S]) -> S:
+        by_name: dict[str, list[S]] = {}
+        for spec in specs:
+            by_name.setdefault(spec.name, []).append(spec)
+        found = by_name.get(name, [])
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise PluginError(name, f"{len(found)} plugins register a {kind} called {name!r}", hint="uninstall all but one")
+        nearest = difflib.get_close_matches(name, by_name, 1)
+        hint = f"did you mean {nearest[0]}?" if nearest else "install the plugin that brings it"
+        if self.broken:
+            hint += "; set aside: " + ", ".join(f"{plugin} ({why})" for plugin, why in self.broken.items())
+        raise PluginError(name, f"there is no {kind} called {name!r}; known: {', '.join(sorted(by_name))}", hint=hint)
+
+    def check(self, change: Change, action_by: str) -> Iterator[Problem]:
+        """Yield what every policy has against ``change``; one that fails counts as a refusal."""
+        for plugin, implementation in self._implementations("ticketcore_check"):
+            arguments = {"change": change, "action_by": action_by}
+            wanted = {name: arguments[name] for name in implementation.argnames}
+            try:
+                yield from implementation.function(**wanted) or ()
+            except Exception as error:
+                _log.exception("policy %s failed", plugin)
+                yield Problem("", f"the policy {plugin} failed ({type(error).__name__}: {error}), so the change is refused")
+
+    def _implementations(self, hook: str) -> list[tuple[str, Any]]:
+        """Return the implementations of ``hook`` in the order of their plugins' names."""
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        return sorted(((found.plugin_name, found) for found in caller.get_hookimpls()), key=lambda pair: pair[0])

@@ -1,0 +1,94 @@
+"""The one converter between records and the types of JSON.
+
+Records become objects with the snake_case names of their fields; instants become ISO 8601 text in UTC,
+enumerations their values, tuples arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
+
+from ticketcore.errors import Problem
+
+T = TypeVar("T")
+
+
+def new_converter(**options: Any) -> cattrs.Converter:
+    """Return a converter with our rules for instants; ``options`` are those of ``cattrs.Converter``."""
+    converter = cattrs.Converter(unstruct_collection_overrides={tuple: list}, **options)
+    converter.register_unstructure_hook(datetime, datetime.isoformat)
+    converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+    return converter
+
+
+_converter = new_converter()
+
+
+def to_plain(record: object) -> Any:
+    """Return ``record`` (or a list of records) as JSON types."""
+    return _converter.unstructure(record)
+
+
+def structure(kind: type[T], data: object, *, relative_to: Path) -> tuple[T | None, list[Problem]]:
+    """Return ``data`` (JSON types) as a record of ``kind``, or everything that is wrong with it.
+
+    Nothing is guessed: an unknown key, a missing one and a value of another type are problems, each with
+    its path. A relative path is taken from the folder ``relative_to``.
+    """
+    converter = new_converter(forbid_extra_keys=True)
+    for wanted, accepted in _STRICT.items():
+        converter.register_structure_hook(wanted, _strict(wanted, accepted))
+    converter.register_structure_hook(Path, lambda value, _: relative_to / Path(_text(value)).expanduser())
+    try:
+        return converter.structure(data, kind), []
+    except BaseValidationError as error:
+        lines = cattrs.transform_error(error, path="", format_exception=_describe)
+    problems = [Problem(path.lstrip("."), text) for text, _, path in (line.rpartition(" @ ") for line in lines)]
+    return None, problems
+
+
+_STRICT: dict[type, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
+_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        message = f"must be text, not {value!r}"
+        raise TypeError(message)
+    return value
+
+
+def _strict(wanted: type, accepted: tuple[type, ...]) -> Callable[[Any, Any], Any]:
+    def hook(value: Any, _: Any) -> Any:  # noqa: ANN401 - whatever stands in a file
+        if isinstance(value, bool) is not (wanted is bool) or not isinstance(value, accepted):
+            message = f"must be {_NAMES[wanted]}, not {value!r}"
+            raise TypeError(message)
+        return wanted(value)
+
+    return hook
+
+
+def _describe(error: BaseException, kind: type | None) -> str:
+    """Return in plain words what cattrs found wrong."""
+    if isinstance(error, ForbiddenExtraKeysError):
+        known = ", ".join(field.name for field in attrs.fields(error.cl))
+        return f"unknown key {', '.join(sorted(map(str, error.extra_fields)))}; known here: {known}"
+    if isinstance(error, KeyError):
+        return "is missing"
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f"{error.args[0].split(' is not')[0]} is not known; choose one of {', '.join(kind)}"
+    if get_origin(kind) is Literal:
+        return f"{error.args[0].split(' not in')[0]} is not known; choose one of {', '.join(get_args(kind))}"
+    if isinstance(error, TypeError) and str(error).startswith("must be"):
+        return str(error)
+    if kind is not None and attrs.has(kind):
+        return "must be a section with keys of its own"
+    return "must be a list" if "iterable" in str(error) else f"is not valid: {error}"

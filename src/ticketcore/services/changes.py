@@ -1,0 +1,223 @@
+"""The single write path: every change of a ticket goes this way, and no other way exists.
+
+load → the pure function of the domain → deadlines → policies → ticket, history and outbox in one
+transaction → commit → delivery. Nothing outside the database is touched before the commit, and nothing
+after it can lose the change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from attrs import define, evolve
+
+from ticketcore.domain.history import Action, CommentField, HistoryEntry, seal
+from ticketcore.domain.lifecycle import NAME_LENGTH, Change
+from ticketcore.domain.query import Order, Query, eq
+from ticketcore.domain.ticket import Ticket
+from ticketcore.errors import ConflictError, NotFoundError, Problem, RejectedError
+from ticketcore.ports.extension import Policies
+from ticketcore.ports.repository import Repository, Transaction
+from ticketcore.ports.system import Clock, Ids
+from ticketcore.services.dispatch import Dispatcher
+from ticketcore.services.notices import Notices
+from ticketcore.services.sla import SlaSettings, mark_escalated, targets_to_escalate, with_deadlines
+
+Reference = str | int | Ticket
+"""What names a ticket: its guid, its number (also as text), or a record of it."""
+
+_ATTEMPTS = 8
+_CLOCK_FIELDS = frozenset({"package", "priority", "ticket_type"})
+
+
+def load(tx: Transaction, reference: Reference) -> Ticket:
+    """Return the ticket as it is stored now.
+
+    Raises:
+        NotFoundError: there is none with this guid or number.
+    """
+    if isinstance(reference, Ticket):
+        reference = reference.guid
+    if isinstance(reference, str) and not (reference.isascii() and reference.isdigit()):
+        ticket = tx.get(Ticket, reference.strip())
+    else:
+        found = tx.find(Query(Ticket, (eq("ticket_number", _number(reference)),)))
+        ticket = found[0] if found else None
+    if ticket is None:
+        raise NotFoundError("ticket", reference, hint="give a ticket number or a guid; ticketcore list shows them")
+    return ticket
+
+
+_LARGEST = 2**63 - 1
+
+
+def _number(text: str | int) -> int:
+    number = int(text)
+    if number > _LARGEST:
+        raise NotFoundError("ticket", text)
+    return number
+
+
+def trail(tx: Transaction, ticket_guid: str) -> list[HistoryEntry]:
+    """Return the whole history of a ticket, in order."""
+    return tx.find(Query(HistoryEntry, (eq("ticket_guid", ticket_guid),), (Order("seq"),)))
+
+
+def _last(tx: Transaction, ticket_guid: str) -> list[HistoryEntry]:
+    return tx.find(Query(HistoryEntry, (eq("ticket_guid", ticket_guid),), (Order("seq", descending=True),), limit=1))
+
+
+def _moves_clocks(change: Change) -> bool:
+    """Return whether ``change`` can move a deadline or decide a target."""
+    if change.before is None:
+        return True
+    for entry in change.entries:
+        if entry.action is Action.STATUS_CHANGE or entry.action is Action.SLA_CHANGED:
+            return True
+        if entry.action is Action.UPDATED and entry.field in _CLOCK_FIELDS:
+            return True
+        if entry.field == CommentField.PUBLIC and change.before.sla_response_met is None:
+            return True
+    return False
+
+
+Rule = Callable[[Transaction, Ticket, datetime], "Change | None"]
+"""Says what becomes of a ticket at an instant; ``None`` for nothing."""
+
+
+@define
+class Changes:
+    """Stores changes."""
+
+    repository: Repository
+    clock: Clock
+    ids: Ids
+    policies: Policies
+    sla: SlaSettings
+    notices: Notices
+    dispatcher: Dispatcher
+
+    def create(self, build: Callable[[Transaction, datetime], Change], *, action_by: str) -> Ticket:
+        """Store a new ticket, and return it with its number."""
+        return self._run(lambda tx, now: build(tx, now), action_by)
+
+    def apply(self, reference: Reference, rule: Rule, *, action_by: str, commutes: bool = False) -> Ticket:
+        """Store what ``rule`` makes of a ticket, and return the ticket as it is then.
+
+        If somebody else changes the ticket at the same moment, the rule is asked again with what is stored
+        by then. A caller who hands in a record, however, decided by what that record says: if the stored
+        ticket is a newer one, that is refused; unless the change ``commutes`` with any other.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+            ConflictError: ``reference`` is a record that is out of date.
+            RejectedError: the rule or a policy refuses; nothing is changed.
+        """
+        seen = reference.row_version if isinstance(reference, Ticket) and not commutes else None
+
+        def build(tx: Transaction, now: datetime) -> Change | Ticket:
+            ticket = load(tx, reference)
+            if seen is not None and ticket.row_version != seen:
+                raise ConflictError("ticket", ticket.ticket_number, expected=seen, actual=ticket.row_version)
+            return rule(tx, ticket, now) or ticket
+
+        return self._run(build, action_by, repeat=seen is None)
+
+    def _run(
+        self,
+        build: Callable[[Transaction, datetime], Change | Ticket],
+        action_by: str,
+        *,
+        repeat: bool = True,
+    ) -> Ticket:
+        actor = _checked_actor(action_by)
+        try:
+            return self._once(build, actor)
+        except ConflictError:
+            if not repeat:
+                raise
+        import stamina  # noqa: PLC0415 - costs 30 ms, and hardly any change meets another one
+
+        for attempt in stamina.retry_context(on=ConflictError, attempts=_ATTEMPTS, wait_initial=0.005, wait_max=0.2):
+            with attempt:
+                stored = self._once(build, actor)
+        return stored
+
+    def _once(self, build: Callable[[Transaction, datetime], Change | Ticket], action_by: str) -> Ticket:
+        with self.repository.transaction() as tx:
+            now = self.clock.now()
+            change = build(tx, now)
+            if isinstance(change, Ticket):
+                return change
+            problems = tuple(self.policies.check(change, action_by))
+            if problems:
+                raise RejectedError(problems)
+            stored = self._store(tx, change, action_by, now)
+            messages = self.notices.plan(tx, change, stored, action_by, now)
+            tx.add_many(messages)
+        self.dispatcher.deliver_inline(messages)
+        return stored
+
+    def _store(self, tx: Transaction, change: Change, action_by: str, now: datetime) -> Ticket:
+        ticket = evolve(change.after, updated_date=now)
+        clocks = _moves_clocks(change)
+        if change.before is None:
+            past: list[HistoryEntry] = []
+        else:
+            past = trail(tx, ticket.guid) if clocks else _last(tx, ticket.guid)
+        rows = self._rows(change, ticket, past, action_by, now)
+        if clocks:
+            ticket = with_deadlines(tx, self.sla, ticket, [*past, *rows])
+        if change.raise_alert:
+            ticket = mark_escalated(ticket, targets_to_escalate(ticket, self.clock))
+        ticket = tx.add(ticket) if change.before is None else tx.save(ticket)
+        tx.add_many(rows)
+        if change.comment is not None:
+            tx.add(change.comment)
+        return ticket
+
+    def _rows(
+        self,
+        change: Change,
+        ticket: Ticket,
+        past: list[HistoryEntry],
+        action_by: str,
+        now: datetime,
+    ) -> list[HistoryEntry]:
+        """Return the history rows of ``change``, each chained to the one before it."""
+        seq, prev_hash = (past[-1].seq, past[-1].hash) if past else (0, "")
+        rows: list[HistoryEntry] = []
+        for entry in change.entries:
+            seq += 1
+            row = seal(
+                HistoryEntry(
+                    guid=self.ids.new(now),
+                    ticket_guid=ticket.guid,
+                    action=entry.action,
+                    field=entry.field,
+                    old_value=entry.old_value,
+                    new_value=entry.new_value,
+                    note=entry.note,
+                    action_by=action_by,
+                    package=ticket.package,
+                    action_date=now,
+                    seq=seq,
+                    salt=self.ids.salt(),
+                    prev_hash=prev_hash,
+                )
+            )
+            prev_hash = row.hash
+            rows.append(row)
+        return rows
+
+
+def _checked_actor(action_by: str) -> str:
+    actor = " ".join(action_by.split())
+    if not actor:
+        raise RejectedError([Problem("action_by", "must say who acts; it is empty")])
+    if len(actor) > NAME_LENGTH or "\x00" in actor or not actor.isprintable():
+        raise RejectedError([Problem("action_by", f"must be a printable name of at most {NAME_LENGTH} characters")])
+    return actor
+
+

@@ -1,0 +1,241 @@
+"""The dispatcher: hands what is in the outbox to the notifiers, until it is delivered or given up.
+
+A message is taken by moving its next attempt ahead (a lease), sent outside any transaction, and its outcome
+recorded. So it goes out at least once under one stable key; twice only if the process dies between the
+other side's confirmation and its record.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from threading import Event
+
+from attrs import define, evolve, frozen
+
+from ticketcore.domain.events import NotifyCode, OutboxMessage, OutboxState
+from ticketcore.domain.query import Condition, Op, Order, Query, eq
+from ticketcore.errors import NotFoundError, PermanentNotifierError, TemporaryNotifierError, TicketcoreError
+from ticketcore.ports.notifier import Notification, Notifier
+from ticketcore.ports.render import Renderer
+from ticketcore.ports.repository import Repository
+from ticketcore.ports.system import Clock
+
+_log = logging.getLogger(__name__)
+_ERROR_LENGTH = 1000
+_BATCH = 20
+
+
+@frozen
+class DeliverySettings:
+    """How hard delivery tries; times in seconds."""
+
+    inline: bool = True
+    inline_timeout: float = 3.0
+    timeout: float = 30.0
+    lease: float = 300.0
+    attempts: int = 10
+    first_delay: float = 30.0
+    longest_delay: float = 4 * 3600.0
+
+    def delay(self, attempts: int) -> timedelta:
+        """Return how long to wait after so many failed attempts: twice as long each time."""
+        return timedelta(seconds=min(self.first_delay * 2 ** (attempts - 1), self.longest_delay))
+
+    @property
+    def inline_lease(self) -> timedelta:
+        """For how long the process that wrote a message has it to itself."""
+        return timedelta(seconds=self.lease if self.inline else 0)
+
+
+@frozen
+class Outcome:
+    """What a round of deliveries came to."""
+
+    delivered: int = 0
+    postponed: int = 0
+    dead: int = 0
+
+    def __add__(self, other: Outcome) -> Outcome:
+        """Return both rounds together."""
+        return Outcome(self.delivered + other.delivered, self.postponed + other.postponed, self.dead + other.dead)
+
+    def __str__(self) -> str:
+        """Return the counts that are not zero in words; empty if all are."""
+        counts = {"delivered": self.delivered, "postponed": self.postponed, "given up": self.dead}
+        return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
+_OUTCOMES = {
+    OutboxState.DELIVERED: Outcome(delivered=1),
+    OutboxState.PENDING: Outcome(postponed=1),
+    OutboxState.DEAD: Outcome(dead=1),
+}
+
+
+@define
+class Dispatcher:
+    """Delivers outbox messages over the notifiers of their channels."""
+
+    repository: Repository
+    clock: Clock
+    renderer: Callable[[], Renderer]
+    notifier: Callable[[str], Notifier]
+    settings: DeliverySettings
+
+    def deliver_inline(self, messages: Sequence[OutboxMessage]) -> None:
+        """Try each message once, right after the commit that wrote it; what fails is left to the worker.
+
+        It never raises: the change is stored, whatever becomes of the news of it. It takes no longer than
+        about the inline time-out for all messages together, once one of them had to be waited for.
+        """
+        if not self.settings.inline:
+            return
+        deadline = time.monotonic() + self.settings.inline_timeout
+        for message in messages:
+            if time.monotonic() >= deadline:
+                return
+            try:
+                tried = self._try(message, self.settings.inline_timeout)
+                self._record(tried)
+            except TicketcoreError as error:
+                _log.warning("delivery of %s is left to the worker: %s", message.guid, error)
+                return
+            if tried.state is OutboxState.PENDING:
+                return
+
+    def run_due(self, stop: Event | None = None) -> Outcome:
+        """Deliver everything that is due now, in batches, until ``stop`` is set."""
+        total = Outcome()
+        for message in self._due(stop or Event()):
+            tried = self._try(message, self.settings.timeout)
+            self._record(tried)
+            total += _OUTCOMES[tried.state]
+        return total
+
+    def _due(self, stop: Event) -> Iterator[OutboxMessage]:
+        while not stop.is_set():
+            now = self.clock.now()
+            due = Query(
+                OutboxMessage,
+                (eq("state", OutboxState.PENDING), Condition("next_attempt", Op.LE, now)),
+                (Order("next_attempt"), Order("guid")),
+                limit=_BATCH,
+            )
+            with self.repository.transaction(read_only=True) as tx:
+                waiting = bool(tx.find(due))
+            if not waiting:  # looking does not hold up writers; claiming does
+                return
+            with self.repository.transaction() as tx:
+                claimed = tx.claim(due, now + timedelta(seconds=self.settings.lease))
+            taken = time.monotonic()
+            for message in claimed:
+                # A batch that took longer than its lease may be somebody else's by now.
+                if stop.is_set() or time.monotonic() - taken > self.settings.lease / 2:
+                    self._give_back(message)
+                else:
+                    yield message
+
+    def _give_back(self, message: OutboxMessage) -> None:
+        self._record(evolve(message, next_attempt=self.clock.now()))
+
+    def _try(self, message: OutboxMessage, timeout: float) -> OutboxMessage:
+        """Send ``message`` and return it with the outcome."""
+        attempts = message.attempts + 1
+        try:
+            self.notifier(message.channel).send(self._notification(message), timeout=timeout)
+        except PermanentNotifierError as error:
+            return self._failed(message, attempts, error, OutboxState.DEAD)
+        except Exception as error:  # noqa: BLE001 - a notifier may be anybody's; the failure is recorded and retried
+            given_up = attempts >= self.settings.attempts
+            return self._failed(message, attempts, error, OutboxState.DEAD if given_up else OutboxState.PENDING)
+        now = self.clock.now()
+        return evolve(message, state=OutboxState.DELIVERED, attempts=attempts, delivered_date=now, last_error="")
+
+    def _failed(self, message: OutboxMessage, attempts: int, error: Exception, state: OutboxState) -> OutboxMessage:
+        reason = str(error) if isinstance(error, TicketcoreError) else f"{type(error).__name__}: {error}"
+        wait = self.settings.delay(attempts)
+        if isinstance(error, TemporaryNotifierError) and error.retry_after:
+            wait = max(wait, timedelta(seconds=min(error.retry_after, self.settings.longest_delay)))
+        _log.warning("attempt %d to deliver %s to %s failed: %s", attempts, message.guid, message.recipient, reason)
+        return evolve(
+            message,
+            state=state,
+            attempts=attempts,
+            next_attempt=self.clock.now() + wait,
+            last_error=reason[:_ERROR_LENGTH],
+        )
+
+    def _notification(self, message: OutboxMessage) -> Notification:
+        values = json.loads(message.payload)
+        to, cc = values.pop("to", [message.recipient]), values.pop("cc", [])
+        body = self.renderer().render_message(message.package, values)
+        subject = f"[#{values['ticket_number']}] {values['subject']}"
+        if message.notify_code == NotifyCode.ESCALATION_ALERT.name:
+            subject = f"Escalation: {subject}"
+        return Notification(
+            message_id=message.guid,
+            thread_id=message.ticket_guid,
+            notify_code=message.notify_code,
+            recipient=message.recipient,
+            to=tuple(to),
+            cc=tuple(cc),
+            subject=subject,
+            text=body.text,
+            html=body.html,
+            created=message.created_date,
+            context=values,
+        )
+
+    def _record(self, message: OutboxMessage) -> None:
+        with self.repository.transaction() as tx:
+            tx.save(message)
+
+
+@define
+class Notifications:
+    """The operations on what goes out."""
+
+    repository: Repository
+    clock: Clock
+    dispatcher: Dispatcher
+
+    def list_outbox(self, state: str | None = None, *, limit: int | None = None) -> list[OutboxMessage]:
+        """Return the messages in the outbox, the oldest first.
+
+        Args:
+            state: PENDING, DELIVERED or DEAD; all by default.
+            limit: the most messages to return, the newest of them; all by default.
+        """
+        where = () if state is None else (eq("state", OutboxState(state)),)
+        newest_first = (Order("created_date", descending=True), Order("guid", descending=True))
+        with self.repository.transaction(read_only=True) as tx:
+            return tx.find(Query(OutboxMessage, where, newest_first, limit))[::-1]
+
+    def retry(self, guid: str | None = None) -> int:
+        """Make dead messages due again, from their first attempt on; return how many.
+
+        Args:
+            guid: the one message to retry (also one that is still waiting); all dead ones by default.
+
+        Raises:
+            NotFoundError: no message has this guid, or it was delivered already.
+        """
+        with self.repository.transaction() as tx:
+            if guid is None:
+                found = tx.find(Query(OutboxMessage, (eq("state", OutboxState.DEAD),)))
+            else:
+                one = tx.get(OutboxMessage, guid)
+                if one is None or one.state is OutboxState.DELIVERED:
+                    raise NotFoundError("undelivered message", guid, hint="see: ticketcore outbox list")
+                found = [one]
+            for message in found:
+                tx.save(evolve(message, state=OutboxState.PENDING, attempts=0, next_attempt=self.clock.now()))
+        return len(found)
+
+    def deliver_due(self) -> Outcome:
+        """Deliver everything that is due now; the worker does this again and again."""
+        return self.dispatcher.run_due()

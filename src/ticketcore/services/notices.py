@@ -1,0 +1,100 @@
+"""Who is told of a change, and of what: the outbox rows that are written together with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from attrs import define
+
+from ticketcore.domain.events import NotifyCode, OutboxMessage
+from ticketcore.domain.lifecycle import Change
+from ticketcore.domain.ticket import Ticket
+from ticketcore.ports.repository import Transaction
+from ticketcore.ports.system import Ids
+from ticketcore.services.people import email_of, find_person, requester_email
+from ticketcore.services.sla import contacts_for
+
+EMAIL = "email"
+"""The channel over which people are told."""
+
+
+def display_name(tx: Transaction, assignee: str) -> str:
+    """Return what to show for ``assignee``: the person's name, else the text as it is."""
+    person = find_person(tx, assignee)
+    return person.name if person else assignee
+
+
+def _recipients(tx: Transaction, ticket: Ticket) -> tuple[str, ...]:
+    """Return the addresses of requester, assignee and watchers, each once."""
+    addresses = (requester_email(tx, ticket), email_of(tx, ticket.assigned_to), *ticket.watchers)
+    return tuple(dict.fromkeys(address for address in addresses if address))
+
+
+@define
+class Notices:
+    """Makes the outbox rows of a change."""
+
+    ids: Ids
+    channels: Sequence[str]
+    lease: timedelta
+    """For how long the process that made a change has its messages to itself; zero leaves them to the worker."""
+
+    def plan(self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime) -> list[OutboxMessage]:
+        """Return what is to be sent because of ``change``, which made ``ticket``; nothing is sent yet."""
+        if EMAIL not in self.channels:
+            return []
+        messages: list[OutboxMessage] = []
+        if change.event is not None:
+            payload = self._payload(tx, ticket, change.event, change.detail, action_by)
+            for address in _recipients(tx, ticket):
+                messages.append(self._message(ticket, change.event, address, payload | {"to": [address]}, now))
+        if change.raise_alert:
+            messages += self._alert(tx, change, ticket, action_by, now)
+        return messages
+
+    def _alert(self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime) -> list[OutboxMessage]:
+        contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)
+        to = _addresses(tx, contacts.to)
+        cc = [address for address in _addresses(tx, contacts.cc) if address not in to]
+        event = NotifyCode.ESCALATION_ALERT
+        payload = self._payload(tx, ticket, event, change.detail, action_by) | {"to": to, "cc": cc}
+        return [self._message(ticket, event, address, payload, now) for address in (*to, *cc)]
+
+    def _payload(self, tx: Transaction, ticket: Ticket, event: NotifyCode, detail: str, action_by: str) -> dict[str, object]:
+        return {
+            "ticket_number": ticket.ticket_number,
+            "subject": ticket.subject,
+            "event": event,
+            "detail": detail,
+            "status": ticket.status,
+            "priority": ticket.priority,
+            "assigned_to": display_name(tx, ticket.assigned_to),
+            "action_by": display_name(tx, action_by),
+        }
+
+    def _message(
+        self,
+        ticket: Ticket,
+        event: NotifyCode,
+        recipient: str,
+        payload: dict[str, object],
+        now: datetime,
+    ) -> OutboxMessage:
+        return OutboxMessage(
+            guid=self.ids.new(now),
+            ticket_guid=ticket.guid,
+            package=ticket.package,
+            notify_code=event.name,
+            channel=EMAIL,
+            recipient=recipient,
+            payload=json.dumps(payload, ensure_ascii=False),
+            next_attempt=now + self.lease,
+            created_date=now,
+        )
+
+
+def _addresses(tx: Transaction, contacts: Sequence[str]) -> list[str]:
+    found = (email_of(tx, contact) for contact in contacts)
+    return list(dict.fromkeys(address for address in found if address))

@@ -1,0 +1,184 @@
+"""Questions about tickets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, tzinfo
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from attrs import define
+
+from ticketcore.domain.eta import parse_instant
+from ticketcore.domain.history import HistoryEntry, verify_chain
+from ticketcore.domain.query import AllOf, AnyOf, Condition, Expression, Op, Order, Query, eq, one_of
+from ticketcore.domain.ticket import ACTIVE, Priority, Status, Ticket, TicketType
+from ticketcore.errors import Problem, RejectedError
+from ticketcore.ports.repository import Repository
+from ticketcore.ports.system import Clock
+from ticketcore.services.changes import Reference, load, trail
+from ticketcore.services.people import identities_of
+from ticketcore.services.sla import overdue_where
+
+SORTS: dict[str, str] = {
+    "number": "ticket_number",
+    "created": "created_date",
+    "updated": "updated_date",
+    "due": "sla_resolution_deadline",
+    "priority": "priority",
+}
+"""What tickets can be sorted by, and the field that it means."""
+
+E = TypeVar("E", bound=StrEnum)
+Several = str | Iterable[str] | None
+
+
+def _package(package: str | None) -> tuple[Expression, ...]:
+    return () if package is None else (eq("package", package),)
+
+
+def _members(field: str, values: Several, kind: type[E]) -> tuple[Expression, ...]:
+    """Return the condition that ``field`` is one of ``values``; none if they are ``None``."""
+    if values is None:
+        return ()
+    wanted = [values] if isinstance(values, str) else list(values)
+    problems = [
+        Problem(field, f"{value!r} is not known; choose one of {', '.join(kind)}")
+        for value in wanted
+        if value not in kind.__members__
+    ]
+    if problems:
+        raise RejectedError(problems)
+    return (one_of(field, [kind(value) for value in wanted]),)
+
+
+def _order(sort: str) -> tuple[Order, ...]:
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
+    if name not in SORTS:
+        choice = ", ".join(SORTS)
+        raise RejectedError([Problem("sort", f"{sort!r} is not known; choose one of {choice}, with - in front to reverse")])
+    first = Order(SORTS[name], descending)
+    return (first,) if name == "number" else (first, Order("ticket_number", descending))
+
+
+@define
+class Queries:
+    """The questions. Lists hold records; ``package`` narrows a question down, all packages by default."""
+
+    repository: Repository
+    clock: Clock
+    zone: tzinfo
+
+    def get_history(self, ticket: Reference) -> list[HistoryEntry]:
+        """Return the audit trail of a ticket, in order.
+
+        Raises:
+            NotFoundError: there is no such ticket.
+        """
+        with self.repository.transaction(read_only=True) as tx:
+            return trail(tx, load(tx, ticket).guid)
+
+    def verify_history(self, ticket: Reference) -> list[str]:
+        """Return what is wrong with the chain of a ticket's audit trail; empty if nothing is."""
+        return verify_chain(self.get_history(ticket))
+
+    def get_open_tickets(self, package: str | None = None) -> list[Ticket]:
+        """Return the active tickets (everything but RESOLVED, CLOSED and CANCELLED), by number."""
+        return self._tickets(one_of("status", ACTIVE), *_package(package))
+
+    def get_overdue_tickets(self, package: str | None = None) -> list[Ticket]:
+        """Return the active tickets that owe an answer or a solution whose deadline has passed."""
+        return self._tickets(*overdue_where(self.clock), *_package(package))
+
+    def get_unassigned_tickets(self, package: str | None = None) -> list[Ticket]:
+        """Return the active tickets that nobody works on."""
+        return self._tickets(one_of("status", ACTIVE), eq("assigned_to", ""), *_package(package))
+
+    def get_tickets_by_assignee(self, assignee: str) -> list[Ticket]:
+        """Return somebody's active tickets; an address, a login name or a guid find the same ones."""
+        return self._tickets(one_of("status", ACTIVE), self._assignee(assignee))
+
+    def get_status_summary(self, package: str | None = None) -> dict[str, int]:
+        """Return how many tickets are in each status, zeros included, in the order of the workflow."""
+        with self.repository.transaction(read_only=True) as tx:
+            counts = tx.count_by(Query(Ticket, _package(package)), "status")
+        return {status.value: counts.get(status, 0) for status in Status}
+
+    def get_sla_breach_count(self, package: str | None = None) -> int:
+        """Return how many tickets missed a target: reached it too late, or owe it past its deadline."""
+        late = AnyOf((eq("sla_response_met", value=False), eq("sla_resolution_met", value=False)))
+        broken = AnyOf((late, AllOf(overdue_where(self.clock))))
+        with self.repository.transaction(read_only=True) as tx:
+            return tx.count(Query(Ticket, (broken, *_package(package))))
+
+    def get_tickets_by_filter(
+        self,
+        package: str | None = None,
+        status: Several = None,
+        priority: Several = None,
+        assignee: str | None = None,
+        *,
+        project: str | None = None,
+        ticket_type: Several = None,
+        created_after: str | date | datetime | None = None,
+        created_before: str | date | datetime | None = None,
+        sort: str = "number",
+        limit: int | None = None,
+        after: Reference | None = None,
+    ) -> list[Ticket]:
+        """Return the tickets that fit everything that is given, a page at a time.
+
+        Args:
+            package: only this package.
+            status: only this status, or one of several.
+            priority: only this priority, or one of several.
+            assignee: only this one's: an address, a login name or a guid; empty for nobody's.
+            project: only this project.
+            ticket_type: only this type, or one of several.
+            created_after: only tickets created at or after it (ISO 8601; a date is its start in the
+                configured zone).
+            created_before: only tickets created before it.
+            sort: number, created, updated, due (resolution deadline) or priority (most urgent first); with
+                ``-`` in front reversed. Without a deadline comes last.
+            limit: the most tickets to return.
+            after: the last ticket of the page before, to go on behind it. Its record is exact; by a number or
+                guid the ticket is looked up, and may have moved since.
+
+        Raises:
+            RejectedError: an unknown status, priority, type or sort, a wrong date, or a limit below 1.
+            NotFoundError: there is no ticket ``after``.
+        """
+        if limit is not None and limit < 1:
+            raise RejectedError([Problem("limit", f"must be at least 1, not {limit}")])
+        where: list[Expression] = [
+            *_package(package),
+            *_members("status", status, Status),
+            *_members("priority", priority, Priority),
+            *_members("ticket_type", ticket_type, TicketType),
+        ]
+        if project is not None:
+            where.append(eq("project", project))
+        if assignee is not None:
+            where.append(self._assignee(assignee) if assignee else eq("assigned_to", ""))
+        if created_after is not None:
+            where.append(Condition("created_date", Op.GE, self._instant("created_after", created_after)))
+        if created_before is not None:
+            where.append(Condition("created_date", Op.LT, self._instant("created_before", created_before)))
+        order = _order(sort)
+        with self.repository.transaction(read_only=True) as tx:
+            last: tuple[Any, ...] | None = None
+            if after is not None:
+                record = after if isinstance(after, Ticket) else load(tx, after)
+                last = tuple(getattr(record, key.field) for key in order)
+            return tx.find(Query(Ticket, tuple(where), order, limit, last))
+
+    def _instant(self, field: str, value: str | date | datetime) -> datetime:
+        return parse_instant(field, value, self.zone, end_of_day=False)
+
+    def _assignee(self, assignee: str) -> Expression:
+        with self.repository.transaction(read_only=True) as tx:
+            return one_of("assigned_to", identities_of(tx, assignee))
+
+    def _tickets(self, *where: Expression) -> list[Ticket]:
+        with self.repository.transaction(read_only=True) as tx:
+            return tx.find(Query(Ticket, where, (Order("ticket_number"),)))
