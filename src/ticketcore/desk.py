@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -67,7 +66,9 @@ class Desk:
         """Return the desk itself."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close the desk."""
         self.close()
 
@@ -149,7 +150,9 @@ class Desk:
     @cached_property
     def _sla_settings(self) -> SlaSettings:
         section = self.config.sla
-        defaults = {str(priority): (targets.response, targets.resolution) for priority, targets in section.defaults.items()}
+        defaults = {
+            str(priority): (targets.response, targets.resolution) for priority, targets in section.defaults.items()
+        }
         return SlaSettings(defaults, frozenset(section.pause), section.recompute)
 
     @cached_property
@@ -281,5 +284,3 @@ def open_desk(config: str | Path | Config | None = None, *, clock: Clock | None 
         ConfigError: with every problem of the configuration.
     """
     return Desk(config if isinstance(config, Config) else load_config(config), clock=clock, ids=ids)
-
-

@@ -107,7 +107,9 @@ class ConflictError(TicketcoreError):
 
     def __init__(self, kind: str, key: object, *, expected: int | None = None, actual: int | None = None) -> None:
         """Keep what conflicts, the version that was expected and the one that is stored."""
-        seen = f" (you have version {expected}, stored is {actual})" if expected is not None and actual is not None else ""
+        seen = (
+            f" (you have version {expected}, stored is {actual})" if expected is not None and actual is not None else ""
+        )
         super().__init__(f"{kind} {key} was changed by somebody else{seen}", hint="read it again, then repeat")
         self.kind = kind
         self.key = key

@@ -67,7 +67,7 @@ def _text(value: object) -> str:
 
 
 def _strict(wanted: type, accepted: tuple[type, ...]) -> Callable[[Any, Any], Any]:
-    def hook(value: Any, _: Any) -> Any:  # noqa: ANN401 - whatever stands in a file
+    def hook(value: Any, _: Any) -> Any:
         if isinstance(value, bool) is not (wanted is bool) or not isinstance(value, accepted):
             message = f"must be {_NAMES[wanted]}, not {value!r}"
             raise TypeError(message)

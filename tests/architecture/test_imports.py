@@ -49,8 +49,7 @@ def test_a_library_is_imported_only_where_its_contract_allows() -> None:
     assert [
         f"{module} imports {library}"
         for module, library in imports()
-        if library in allowed
-        and not any(f"{module}.".startswith(f"{importer}.") for importer in allowed[library])
+        if library in allowed and not any(f"{module}.".startswith(f"{importer}.") for importer in allowed[library])
     ] == []
 
 

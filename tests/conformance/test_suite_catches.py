@@ -47,9 +47,7 @@ class BrokenRepository(MemoryRepository):
 
 def changed(record: Any, change: Callable[[Any], Any]) -> Any:
     """Return ``record`` with ``change`` made to every field."""
-    values = {
-        field.name: change(getattr(record, field.name)) for field in attrs.fields(type(record))
-    }
+    values = {field.name: change(getattr(record, field.name)) for field in attrs.fields(type(record))}
     return None if record is None else evolve(record, **values)
 
 
@@ -113,9 +111,7 @@ class CutsMicroseconds(Broken):
 
 class GivesPlainText(Broken):
     def get(self, kind: Any, key: Any) -> Any:
-        return changed(
-            self.sound.get(kind, key), lambda value: str(value) if isinstance(value, str) else value
-        )
+        return changed(self.sound.get(kind, key), lambda value: str(value) if isinstance(value, str) else value)
 
 
 class TakesEmptyForAbsent(Broken):

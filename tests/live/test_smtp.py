@@ -152,9 +152,7 @@ def start(mailroom: Mailroom) -> Iterator[Start]:
         settings: Mapping[str, Any] | None = None,
         **options: Any,  # noqa: ANN401 - the server's own
     ) -> SmtpNotifier:
-        controller = Controller(
-            mailroom, HOST, free_port(), authenticator=mailroom.authenticate, **options
-        )
+        controller = Controller(mailroom, HOST, free_port(), authenticator=mailroom.authenticate, **options)
         controller.start()
         running.append(controller)
         return SmtpNotifier(
@@ -198,9 +196,7 @@ class Script:
         security: Security = "none",
         **settings: Any,  # noqa: ANN401 - the notifier's own
     ) -> SmtpNotifier:
-        return SmtpNotifier(
-            host=HOST, port=self.port, security=security, sender="desk@tickets.example", **settings
-        )
+        return SmtpNotifier(host=HOST, port=self.port, security=security, sender="desk@tickets.example", **settings)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -276,18 +272,14 @@ def test_a_mail_arrives_as_it_was_meant(start: Start, mailroom: Mailroom) -> Non
     assert html.get_content() == "<p>It burns.</p>\r\n"
 
 
-def test_the_envelope_has_the_recipient_of_this_delivery_alone(
-    start: Start, mailroom: Mailroom
-) -> None:
+def test_the_envelope_has_the_recipient_of_this_delivery_alone(start: Start, mailroom: Mailroom) -> None:
     start().send(NOTIFICATION, timeout=TIMEOUT)
     (envelope,) = mailroom.envelopes
     assert envelope.mail_from == "desk@tickets.example"
     assert envelope.rcpt_tos == ["ann@example.com"]
 
 
-def test_two_mails_of_a_ticket_are_one_thread_and_a_repeated_one_is_the_same(
-    start: Start, mailroom: Mailroom
-) -> None:
+def test_two_mails_of_a_ticket_are_one_thread_and_a_repeated_one_is_the_same(start: Start, mailroom: Mailroom) -> None:
     notifier = start()
     for message_id in ("one", "two", "two"):
         notifier.send(evolve(NOTIFICATION, message_id=message_id), timeout=TIMEOUT)
@@ -303,9 +295,7 @@ def test_two_mails_of_a_ticket_are_one_thread_and_a_repeated_one_is_the_same(
 
 
 def test_an_attempt_to_inject_is_text_on_the_other_side(start: Start, mailroom: Mailroom) -> None:
-    hostile = (
-        "x\r\nBcc: victim@example.com\r\n\r\n<script>\r\n.\r\nMAIL FROM:<evil@example.com>\r\n"
-    )
+    hostile = "x\r\nBcc: victim@example.com\r\n\r\n<script>\r\n.\r\nMAIL FROM:<evil@example.com>\r\n"
     values: dict[str, object] = dict.fromkeys(
         ("subject", "event", "detail", "status", "priority", "assigned_to", "action_by"), hostile
     )
@@ -324,21 +314,15 @@ def test_an_attempt_to_inject_is_text_on_the_other_side(start: Start, mailroom: 
     assert envelope.rcpt_tos == ["ann@example.com"]
     message = mailroom.the_mail()
     assert message["Bcc"] is None
-    assert message["Subject"] == (
-        "x Bcc: victim@example.com <script> . MAIL FROM:<evil@example.com>"
-    )
+    assert message["Subject"] == ("x Bcc: victim@example.com <script> . MAIL FROM:<evil@example.com>")
     html = message.get_body(("html",))
     assert html is not None
     assert "<script>" not in html.get_content()
     assert "&lt;script&gt;" in html.get_content()
 
 
-def test_an_international_address_arrives_where_the_server_takes_it(
-    start: Start, mailroom: Mailroom
-) -> None:
-    notification = evolve(
-        NOTIFICATION, recipient="josé@bücher.example", to=("josé@bücher.example",)
-    )
+def test_an_international_address_arrives_where_the_server_takes_it(start: Start, mailroom: Mailroom) -> None:
+    notification = evolve(NOTIFICATION, recipient="josé@bücher.example", to=("josé@bücher.example",))
     start(enable_SMTPUTF8=True).send(notification, timeout=TIMEOUT)
     (envelope,) = mailroom.envelopes
     assert envelope.rcpt_tos == ["josé@xn--bcher-kva.example"]
@@ -348,9 +332,7 @@ def test_an_international_address_arrives_where_the_server_takes_it(
 def test_an_international_address_is_refused_for_good_where_the_server_does_not(
     start: Start, mailroom: Mailroom
 ) -> None:
-    error = failure(
-        start(enable_SMTPUTF8=False), evolve(NOTIFICATION, recipient="josé@example.com")
-    )
+    error = failure(start(enable_SMTPUTF8=False), evolve(NOTIFICATION, recipient="josé@example.com"))
     assert isinstance(error, PermanentNotifierError)
     assert "SMTPUTF8" in error.message
     assert mailroom.envelopes == []
@@ -361,22 +343,16 @@ def test_an_international_address_is_refused_for_good_where_the_server_does_not(
 
 def test_starttls_encrypts(start: Start, mailroom: Mailroom, certificates: Certificates) -> None:
     settings = {"ca_file": certificates.ca_file, "username": USER, "password": PASSWORD}
-    notifier = start(
-        "starttls", settings=settings, tls_context=certificates.server(), require_starttls=True
-    )
+    notifier = start("starttls", settings=settings, tls_context=certificates.server(), require_starttls=True)
     notifier.send(NOTIFICATION, timeout=TIMEOUT)
     assert mailroom.encrypted == [True]
     assert mailroom.authenticated == [True]
 
 
-def test_tls_from_the_start_encrypts(
-    start: Start, mailroom: Mailroom, certificates: Certificates
-) -> None:
+def test_tls_from_the_start_encrypts(start: Start, mailroom: Mailroom, certificates: Certificates) -> None:
     settings = {"ca_file": certificates.ca_file, "username": USER, "password": PASSWORD}
     # This server does not count TLS from the start as TLS when it comes to logins.
-    notifier = start(
-        "tls", settings=settings, ssl_context=certificates.server(), auth_require_tls=False
-    )
+    notifier = start("tls", settings=settings, ssl_context=certificates.server(), auth_require_tls=False)
     notifier.send(NOTIFICATION, timeout=TIMEOUT)
     assert mailroom.encrypted == [True]
     assert mailroom.authenticated == [True]
@@ -398,9 +374,7 @@ def test_a_certificate_that_does_not_prove_the_server_stops_everything(
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_an_unreadable_ca_file_is_named(
-    certificates: Certificates, tmp_path: Path, security: Security
-) -> None:
+def test_an_unreadable_ca_file_is_named(certificates: Certificates, tmp_path: Path, security: Security) -> None:
     with Script(EHLO=b"250-hello\r\n250 STARTTLS\r\n") as server:
         error = failure(server.notifier(security, ca_file=tmp_path / "no.pem"))
         with suppress(OSError):
@@ -437,9 +411,7 @@ def test_without_starttls_nothing_is_sent_in_plain(answers: Mapping[str, bytes |
 def test_a_server_without_starttls_is_said_to_be_one() -> None:
     with Script() as server:
         error = failure(server.notifier("starttls"))
-    assert error.message == (
-        f"127.0.0.1:{server.port}: STARTTLS extension not supported by server."
-    )
+    assert error.message == (f"127.0.0.1:{server.port}: STARTTLS extension not supported by server.")
 
 
 # Login
@@ -507,9 +479,7 @@ def test_secrets_that_the_server_repeats_go_no_further(
 
 
 def test_a_notifier_does_not_show_its_login() -> None:
-    notifier = SmtpNotifier(
-        host=HOST, username=USER, password=PASSWORD, sender="desk@tickets.example"
-    )
+    notifier = SmtpNotifier(host=HOST, username=USER, password=PASSWORD, sender="desk@tickets.example")
     assert USER not in repr(notifier)
     assert PASSWORD not in repr(notifier)
 
@@ -573,9 +543,7 @@ def test_a_mail_that_was_put_off_is_taken_later(start: Start, mailroom: Mailroom
     assert mailroom.the_mail()["Message-ID"] == "<0199-m@tickets.example>"
 
 
-def test_a_mail_that_is_too_big_is_refused_before_it_is_sent(
-    start: Start, mailroom: Mailroom
-) -> None:
+def test_a_mail_that_is_too_big_is_refused_before_it_is_sent(start: Start, mailroom: Mailroom) -> None:
     notification = evolve(NOTIFICATION, text="x" * 5000)
     error = failure(start(data_size_limit=1000), notification)
     assert isinstance(error, PermanentNotifierError)
@@ -584,9 +552,7 @@ def test_a_mail_that_is_too_big_is_refused_before_it_is_sent(
 
 def test_an_address_that_is_none_is_refused_before_anything_is_opened() -> None:
     notifier = SmtpNotifier(host=HOST, port=free_port(), sender="desk@tickets.example")
-    error = failure(
-        notifier, evolve(NOTIFICATION, recipient="ann@example.com\r\nRCPT TO:<v@example.com>")
-    )
+    error = failure(notifier, evolve(NOTIFICATION, recipient="ann@example.com\r\nRCPT TO:<v@example.com>"))
     assert isinstance(error, PermanentNotifierError)
 
 
@@ -595,9 +561,7 @@ def test_an_address_that_is_none_is_refused_before_anything_is_opened() -> None:
 
 def test_a_refused_connection_is_a_failure_for_now() -> None:
     port = free_port()
-    error = failure(
-        SmtpNotifier(host=HOST, port=port, security="none", sender="desk@tickets.example")
-    )
+    error = failure(SmtpNotifier(host=HOST, port=port, security="none", sender="desk@tickets.example"))
     assert isinstance(error, TemporaryNotifierError)
     assert error.message == f"127.0.0.1:{port}: Connection refused"
 
@@ -652,9 +616,7 @@ def test_a_server_that_speaks_no_tls_is_a_failure_for_now(certificates: Certific
     assert isinstance(error, TemporaryNotifierError)
 
 
-@pytest.mark.parametrize(
-    "goodbye", [b"", None, b"garbage\r\n", b"500 what?\r\n", b"-" * 9000 + b"\r\n"]
-)
+@pytest.mark.parametrize("goodbye", [b"", None, b"garbage\r\n", b"500 what?\r\n", b"-" * 9000 + b"\r\n"])
 def test_what_happens_after_a_mail_was_taken_is_no_failure(goodbye: bytes | None) -> None:
     with Script(QUIT=goodbye) as server:
         receipt = server.notifier().send(NOTIFICATION, timeout=SHORT)

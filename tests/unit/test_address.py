@@ -22,6 +22,7 @@ properties = settings(derandomize=True, deadline=None, max_examples=200)
         ("o'neil_%/x@example.com", "o'neil_%/x@example.com"),
         ("ann@mail.sub.example.com", "ann@mail.sub.example.com"),
         ("ops@intranet", "ops@intranet"),
+        ("Ann@Corp.local", "ann@corp.local"),
         ("Jürgen@BÜCHER.example", "jürgen@bücher.example"),
         ("jurgen@xn--bcher-kva.example", "jurgen@bücher.example"),
         ("A\u030angstrom@example.com", "\u00e5ngstrom@example.com"),
@@ -31,12 +32,6 @@ properties = settings(derandomize=True, deadline=None, max_examples=200)
 def test_an_address_has_one_stored_form(text: str, stored: str) -> None:
     assert normalise_address("email", text) == stored
     assert as_address(text) == stored
-
-
-@pytest.mark.parametrize("text", ["ann@corp.local", "root@localhost"])
-def test_names_that_only_an_intranet_knows_are_addresses(text: str) -> None:
-    assert normalise_address("email", text) == text
-    assert as_address(text) == text
 
 
 @pytest.mark.parametrize(
@@ -93,9 +88,9 @@ def test_a_refusal_does_not_depend_on_what_was_asked_before() -> None:
 
 
 words = st.text("abXYZ09.+_-äÖßİΣ\u212a\u0301", min_size=1, max_size=8)
-addresses = st.builds(
-    "{}@{}.{}".format, words, words, st.sampled_from(["com", "EXAMPLE", "bücher.DE"])
-) | st.text(max_size=12)
+addresses = st.builds("{}@{}.{}".format, words, words, st.sampled_from(["com", "EXAMPLE", "bücher.DE"])) | st.text(
+    max_size=12
+)
 
 
 @properties

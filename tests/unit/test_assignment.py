@@ -168,9 +168,7 @@ def test_the_policy_of_a_ticket(policies: list[SlaPolicy], expected: int | None)
 
 
 def test_an_inactive_policy_does_not_count() -> None:
-    switched_off = SlaPolicy(
-        package="CORE", priority="HIGH", response_minutes=1, resolution_minutes=1, active=False
-    )
+    switched_off = SlaPolicy(package="CORE", priority="HIGH", response_minutes=1, resolution_minutes=1, active=False)
     assert find_policy([switched_off], package="CORE", priority="HIGH") is None
 
 

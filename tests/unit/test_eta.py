@@ -26,9 +26,7 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def parsed(
-    value: str | date | datetime, zone: ZoneInfo = BERLIN, *, end_of_day: bool = True
-) -> datetime:
+def parsed(value: str | date | datetime, zone: ZoneInfo = BERLIN, *, end_of_day: bool = True) -> datetime:
     return parse_instant("eta_date", value, zone, end_of_day=end_of_day)
 
 
@@ -61,12 +59,8 @@ def test_a_date_is_the_end_or_the_start_of_its_day(value: str | date) -> None:
 @pytest.mark.parametrize(
     ("day", "zone", "start", "end"),
     [
-        pytest.param(
-            "2026-03-29", BERLIN, "2026-03-28T23:00+00:00", "2026-03-29T21:59:59+00:00", id="23 h"
-        ),
-        pytest.param(
-            "2026-10-25", BERLIN, "2026-10-24T22:00+00:00", "2026-10-25T22:59:59+00:00", id="25 h"
-        ),
+        pytest.param("2026-03-29", BERLIN, "2026-03-28T23:00+00:00", "2026-03-29T21:59:59+00:00", id="23 h"),
+        pytest.param("2026-10-25", BERLIN, "2026-10-24T22:00+00:00", "2026-10-25T22:59:59+00:00", id="25 h"),
         pytest.param(
             "2026-09-06",
             SANTIAGO,
@@ -160,9 +154,7 @@ def test_text_that_is_no_date_is_refused_and_the_field_is_named(text: str) -> No
 
 
 def test_the_extremes_that_have_an_instant_are_dates() -> None:
-    assert parsed("0001-01-01", ZoneInfo("UTC"), end_of_day=False) == datetime.min.replace(
-        tzinfo=UTC
-    )
+    assert parsed("0001-01-01", ZoneInfo("UTC"), end_of_day=False) == datetime.min.replace(tzinfo=UTC)
     assert parsed("9999-12-31", ZoneInfo("UTC")) == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
@@ -177,9 +169,7 @@ def test_the_extremes_that_have_an_instant_are_dates() -> None:
         ("0001-01-01T00:00", BERLIN),
     ],
 )
-def test_the_extremes_that_have_no_instant_are_refused(
-    value: str | date | datetime, zone: ZoneInfo
-) -> None:
+def test_the_extremes_that_have_no_instant_are_refused(value: str | date | datetime, zone: ZoneInfo) -> None:
     with pytest.raises(RejectedError, match=r"^eta_date: .* is out of range; "):
         parsed(value, zone, end_of_day=not isinstance(value, datetime))
 
@@ -201,9 +191,7 @@ def test_the_extremes_that_have_no_instant_are_refused(
     ],
 )
 @pytest.mark.parametrize("now", ["2026-05-01T00:00+02:00", "2026-05-01T23:59:59+02:00"])
-def test_the_distance_is_in_calendar_days_of_the_zone(
-    estimated: str, expected: str, now: str
-) -> None:
+def test_the_distance_is_in_calendar_days_of_the_zone(estimated: str, expected: str, now: str) -> None:
     assert eta_display(utc(estimated), utc(now), BERLIN) == expected
 
 
@@ -215,21 +203,15 @@ def test_what_day_it_is_depends_on_the_zone() -> None:
 
 
 def test_days_on_which_clocks_change_count_as_one() -> None:
-    assert eta_display(utc("2026-03-30T00:30+02:00"), utc("2026-03-28T23:30+01:00"), BERLIN) == (
-        "2 day(s) remaining"
-    )
-    assert eta_display(utc("2026-10-24T00:30+02:00"), utc("2026-10-26T23:30+01:00"), BERLIN) == (
-        "overdue by 2 day(s)"
-    )
+    assert eta_display(utc("2026-03-30T00:30+02:00"), utc("2026-03-28T23:30+01:00"), BERLIN) == ("2 day(s) remaining")
+    assert eta_display(utc("2026-10-24T00:30+02:00"), utc("2026-10-26T23:30+01:00"), BERLIN) == ("overdue by 2 day(s)")
 
 
 def test_without_an_estimate_there_is_nothing_to_say() -> None:
     assert eta_display(None, utc("2026-05-01T12:00+00:00"), BERLIN) == ""
 
 
-@pytest.mark.parametrize(
-    ("text", "zone"), [("9999-12-31T23:59Z", BERLIN), ("0001-01-01T00:00Z", NEW_YORK)]
-)
+@pytest.mark.parametrize(("text", "zone"), [("9999-12-31T23:59Z", BERLIN), ("0001-01-01T00:00Z", NEW_YORK)])
 def test_what_is_accepted_can_be_shown(text: str, zone: ZoneInfo) -> None:
     """An instant without a local date there is refused or shown, but no accident."""
     try:
@@ -262,9 +244,7 @@ def test_the_text_is_one_of_three_and_its_number_the_difference_of_local_dates(
 
 @properties
 @given(instants, zones)
-def test_an_instant_that_is_written_with_its_offset_is_read_back(
-    at: datetime, zone: ZoneInfo
-) -> None:
+def test_an_instant_that_is_written_with_its_offset_is_read_back(at: datetime, zone: ZoneInfo) -> None:
     assert parsed(at.isoformat(), zone) == at
     assert parsed(at.astimezone(zone).isoformat(sep=" "), BERLIN) == at
 

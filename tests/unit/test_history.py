@@ -62,16 +62,12 @@ def test_a_hash_is_of_fixed_length_and_depends_on_the_row_before() -> None:
 
 def test_the_same_instant_in_another_zone_is_the_same_row() -> None:
     zone = timezone(timedelta(hours=5, minutes=30))
-    assert (
-        verify_chain([altered(r, action_date=r.action_date.astimezone(zone)) for r in THREE]) == []
-    )
+    assert verify_chain([altered(r, action_date=r.action_date.astimezone(zone)) for r in THREE]) == []
 
 
 texts = st.text(max_size=20)
 values = st.none() | texts
-chains = st.lists(st.tuples(values, values, texts), min_size=1, max_size=5).map(
-    lambda rows: trail(*rows)
-)
+chains = st.lists(st.tuples(values, values, texts), min_size=1, max_size=5).map(lambda rows: trail(*rows))
 
 
 @properties
@@ -124,16 +120,12 @@ def test_values_cannot_move_from_one_field_to_another() -> None:
 
 def test_what_was_changed_is_named() -> None:
     changed = altered(THREE[1], new_value="third")
-    assert verify_chain([THREE[0], changed, THREE[2]]) == [
-        "row 2 (UPDATED) was changed after it was written"
-    ]
+    assert verify_chain([THREE[0], changed, THREE[2]]) == ["row 2 (UPDATED) was changed after it was written"]
 
 
 def test_a_changed_row_with_a_new_hash_does_not_fit_the_next_one() -> None:
     changed = seal(altered(THREE[1], new_value="third"))
-    assert verify_chain([THREE[0], changed, THREE[2]]) == [
-        "row 3 does not follow the row before it"
-    ]
+    assert verify_chain([THREE[0], changed, THREE[2]]) == ["row 3 does not follow the row before it"]
 
 
 def test_a_row_that_was_put_in_is_noticed() -> None:

@@ -74,11 +74,7 @@ def differences(change: Change) -> dict[str, Any]:
     """Return the fields of the ticket that ``change`` sets, with their new values."""
     before = change.before
     names = [field.name for field in fields(Ticket)]
-    return {
-        name: getattr(change.after, name)
-        for name in names
-        if getattr(before, name) != getattr(change.after, name)
-    }
+    return {name: getattr(change.after, name) for name in names if getattr(before, name) != getattr(change.after, name)}
 
 
 # A new ticket
@@ -121,9 +117,7 @@ def test_a_draft_starts_where_the_workflow_says() -> None:
     ],
 )
 @pytest.mark.parametrize("field", ["subject", "package", "project", "requested_by", "assigned_to"])
-def test_a_one_line_field_has_no_breaks_and_no_double_blanks(
-    field: str, typed: str, kept: str
-) -> None:
+def test_a_one_line_field_has_no_breaks_and_no_double_blanks(field: str, typed: str, kept: str) -> None:
     assert getattr(drafted(**{field: typed}), field) == kept
 
 
@@ -193,12 +187,8 @@ def test_what_is_no_text_is_refused(field: str, value: object) -> None:
     ],
 )
 @pytest.mark.parametrize("value", ["URGENT", "high", "", None, 1, ["HIGH"]])
-def test_a_word_that_is_not_known_is_answered_with_those_that_are(
-    field: str, known: str, value: object
-) -> None:
-    assert problems(lambda: drafted(**{field: value})) == [
-        (field, f"{value!r} is not known; choose one of {known}")
-    ]
+def test_a_word_that_is_not_known_is_answered_with_those_that_are(field: str, known: str, value: object) -> None:
+    assert problems(lambda: drafted(**{field: value})) == [(field, f"{value!r} is not known; choose one of {known}")]
 
 
 def test_a_requester_by_email_has_an_address() -> None:
@@ -224,9 +214,7 @@ def test_watchers_have_to_fit_their_column() -> None:
     fitting = ["w" + watchers[0], *watchers[1:]]
     assert len(",".join(fitting)) == WATCHERS_LENGTH
     assert drafted(watchers=fitting).watchers == tuple(fitting)
-    assert problems(lambda: drafted(watchers=["w" + fitting[0], *watchers[1:]])) == [
-        ("watchers", "are too many")
-    ]
+    assert problems(lambda: drafted(watchers=["w" + fitting[0], *watchers[1:]])) == [("watchers", "are too many")]
 
 
 def test_a_draft_is_refused_with_all_its_problems_at_once() -> None:
@@ -373,9 +361,7 @@ def test_a_note_is_text(note: str) -> None:
     assert refused(lambda: checked_note(note)) == ["notes"]
 
 
-def at(
-    status: Status, resolved_date: datetime | None = None, closed_date: datetime | None = None
-) -> Ticket:
+def at(status: Status, resolved_date: datetime | None = None, closed_date: datetime | None = None) -> Ticket:
     return evolve(TICKET, status=status, resolved_date=resolved_date, closed_date=closed_date)
 
 
@@ -383,15 +369,9 @@ def at(
     ("before", "status", "expected"),
     [
         pytest.param(at(Status.IN_PROGRESS), Status.RESOLVED, (LATER, None), id="resolve"),
-        pytest.param(
-            at(Status.RESOLVED, resolved_date=NOW), Status.CLOSED, (NOW, LATER), id="close"
-        ),
-        pytest.param(
-            at(Status.IN_PROGRESS), Status.CLOSED, (None, LATER), id="close without resolving"
-        ),
-        pytest.param(
-            at(Status.RESOLVED, resolved_date=NOW), Status.IN_PROGRESS, (None, None), id="reopen"
-        ),
+        pytest.param(at(Status.RESOLVED, resolved_date=NOW), Status.CLOSED, (NOW, LATER), id="close"),
+        pytest.param(at(Status.IN_PROGRESS), Status.CLOSED, (None, LATER), id="close without resolving"),
+        pytest.param(at(Status.RESOLVED, resolved_date=NOW), Status.IN_PROGRESS, (None, None), id="reopen"),
         pytest.param(
             at(Status.CLOSED, resolved_date=NOW, closed_date=NOW),
             Status.ON_HOLD,
@@ -418,9 +398,7 @@ def test_a_move_sets_and_clears_the_dates(
 
 def test_a_closed_ticket_that_goes_back_to_resolved_is_no_longer_closed() -> None:
     """Only a workflow of one's own has this move."""
-    change = moved(
-        at(Status.CLOSED, resolved_date=NOW, closed_date=NOW), Status.RESOLVED, now=LATER
-    )
+    change = moved(at(Status.CLOSED, resolved_date=NOW, closed_date=NOW), Status.RESOLVED, now=LATER)
     assert (change.after.resolved_date, change.after.closed_date) == (LATER, None)
 
 
@@ -549,9 +527,7 @@ def test_a_full_list_of_watchers_is_not_made_longer() -> None:
     # 59 990 characters; a comma and nine more fit.
     full = evolve(TICKET, watchers=("x" * 59_984 + "@x.org",))
     assert watcher_added(full, "abc@x.org") is not None
-    assert problems(lambda: watcher_added(full, "abcd@x.org")) == [
-        ("email", "ticket 7 has too many watchers already")
-    ]
+    assert problems(lambda: watcher_added(full, "abcd@x.org")) == [("email", "ticket 7 has too many watchers already")]
 
 
 def test_a_watcher_is_removed() -> None:
@@ -564,9 +540,7 @@ def test_a_watcher_from_an_older_list_who_has_no_address_can_be_removed() -> Non
     assert watcher_removed(evolve(TICKET, watchers=("Eve",)), "Eve").after.watchers == ()
 
 
-@pytest.mark.parametrize(
-    ("watchers", "watching"), [((), "nobody"), (("al@x.org", "bo@x.org"), "al@x.org, bo@x.org")]
-)
+@pytest.mark.parametrize(("watchers", "watching"), [((), "nobody"), (("al@x.org", "bo@x.org"), "al@x.org, bo@x.org")])
 def test_who_does_not_watch_cannot_be_removed(watchers: tuple[str, ...], watching: str) -> None:
     ticket = evolve(TICKET, watchers=watchers)
     assert problems(lambda: watcher_removed(ticket, "eve@x.org")) == [

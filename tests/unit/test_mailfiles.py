@@ -42,9 +42,7 @@ def notifier(folder: Path) -> Notifier:
     return FilesNotifier(folder, "Ticket Desk <desk@tickets.example>")
 
 
-def test_a_mail_becomes_a_file_that_a_mail_program_can_open(
-    notifier: Notifier, folder: Path
-) -> None:
+def test_a_mail_becomes_a_file_that_a_mail_program_can_open(notifier: Notifier, folder: Path) -> None:
     receipt = notifier.send(NOTIFICATION, timeout=1)
     (path,) = folder.iterdir()
     assert receipt.detail == str(path)
@@ -55,16 +53,12 @@ def test_a_mail_becomes_a_file_that_a_mail_program_can_open(
     assert message.defects == []
 
 
-def test_the_name_of_a_file_is_the_instant_and_the_message_id(
-    notifier: Notifier, folder: Path
-) -> None:
+def test_the_name_of_a_file_is_the_instant_and_the_message_id(notifier: Notifier, folder: Path) -> None:
     notifier.send(NOTIFICATION, timeout=1)
     assert [x.name for x in folder.iterdir()] == ["20260501T093000.000005Z-0199-m.eml"]
 
 
-def test_names_sort_by_instant_in_whatever_zone_it_was_given(
-    notifier: Notifier, folder: Path
-) -> None:
+def test_names_sort_by_instant_in_whatever_zone_it_was_given(notifier: Notifier, folder: Path) -> None:
     later = datetime(2026, 5, 1, 8, 31, tzinfo=timezone(timedelta(hours=-1)))
     notifier.send(evolve(NOTIFICATION, message_id="a-second", created=later), timeout=1)
     notifier.send(evolve(NOTIFICATION, message_id="z-first"), timeout=1)
@@ -93,9 +87,7 @@ def test_only_the_owner_can_read_a_mail(notifier: Notifier, folder: Path) -> Non
 @given(
     message_id=st.one_of(
         st.text(st.characters(exclude_categories=["Cs"])),
-        st.sampled_from(
-            ["../../x", "/etc/passwd", "a/b", "a\\b", "..", ".", "a\0b", "m" * 5000, "🔥" * 300]
-        ),
+        st.sampled_from(["../../x", "/etc/passwd", "a/b", "a\\b", "..", ".", "a\0b", "m" * 5000, "🔥" * 300]),
     )
 )
 def test_whatever_the_message_id_the_file_is_in_the_folder(
@@ -111,19 +103,13 @@ def test_whatever_the_message_id_the_file_is_in_the_folder(
     assert receipt.detail.isprintable()
 
 
-def test_a_folder_that_cannot_be_made_is_a_failure_for_now(
-    folder: Path, notifier: Notifier
-) -> None:
+def test_a_folder_that_cannot_be_made_is_a_failure_for_now(folder: Path, notifier: Notifier) -> None:
     folder.parent.write_text("a file is in the way", encoding="utf-8")
-    with pytest.raises(
-        TemporaryNotifierError, match=r"cannot write .*spool/mails/2026.*: Not a directory"
-    ):
+    with pytest.raises(TemporaryNotifierError, match=r"cannot write .*spool/mails/2026.*: Not a directory"):
         notifier.send(NOTIFICATION, timeout=1)
 
 
-def test_a_mail_that_cannot_be_written_whole_leaves_nothing(
-    notifier: Notifier, folder: Path
-) -> None:
+def test_a_mail_that_cannot_be_written_whole_leaves_nothing(notifier: Notifier, folder: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))  # as good as a full disk
     try:
@@ -136,9 +122,7 @@ def test_a_mail_that_cannot_be_written_whole_leaves_nothing(
     assert len(list(folder.iterdir())) == 1
 
 
-def test_an_address_that_is_none_is_refused_for_good_and_writes_nothing(
-    notifier: Notifier, folder: Path
-) -> None:
+def test_an_address_that_is_none_is_refused_for_good_and_writes_nothing(notifier: Notifier, folder: Path) -> None:
     with pytest.raises(PermanentNotifierError):
         notifier.send(evolve(NOTIFICATION, recipient="ann"), timeout=1)
     assert not folder.exists()

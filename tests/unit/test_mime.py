@@ -132,9 +132,7 @@ def test_a_mail_has_its_text_and_its_html_as_alternatives() -> None:
     assert body(message, "html") == "<p>It burns.</p>\n"
 
 
-@pytest.mark.parametrize(
-    "text", ["Müller 🔥 naïve\n", "𝄞" * 3000 + "\n", "x" * 5000 + "\n", ".\n..\n"]
-)
+@pytest.mark.parametrize("text", ["Müller 🔥 naïve\n", "𝄞" * 3000 + "\n", "x" * 5000 + "\n", ".\n..\n"])
 def test_bodies_keep_every_character(text: str) -> None:
     message = received(evolve(NOTIFICATION, text=text, html=text))
     assert body(message, "plain") == text
@@ -162,9 +160,7 @@ def test_a_mail_can_have_readers_in_copy_only() -> None:
     assert message["Cc"] == "eve@example.com"
 
 
-@pytest.mark.parametrize(
-    "subject", ["Ünïcödé 🔥 " * 60, "a" * 2000, "Ä" * 2000, "plain words " * 200]
-)
+@pytest.mark.parametrize("subject", ["Ünïcödé 🔥 " * 60, "a" * 2000, "Ä" * 2000, "plain words " * 200])
 def test_a_long_subject_is_folded_and_comes_back_whole(subject: str) -> None:
     notification = evolve(NOTIFICATION, subject=subject)
     lines = build_message(notification, SENDER).as_bytes().split(b"\r\n")
@@ -255,9 +251,7 @@ def test_what_is_no_address_is_refused_for_good(field: str, text: str) -> None:
 
 
 def test_international_domains_are_sent_in_ascii() -> None:
-    message = build_message(
-        evolve(NOTIFICATION, to=("ann@straße.example",)), parse_mailbox("d@bücher.example")
-    )
+    message = build_message(evolve(NOTIFICATION, to=("ann@straße.example",)), parse_mailbox("d@bücher.example"))
     assert message.as_bytes().isascii()
     assert str(message["To"]) == "ann@xn--strae-oqa.example"
     assert str(message["From"]) == "d@xn--bcher-kva.example"
@@ -265,9 +259,7 @@ def test_international_domains_are_sent_in_ascii() -> None:
 
 
 def test_an_international_recipient_makes_an_international_mail() -> None:
-    notification = evolve(
-        NOTIFICATION, recipient="josé@example.com", to=("josé@example.com",), subject="Olá"
-    )
+    notification = evolve(NOTIFICATION, recipient="josé@example.com", to=("josé@example.com",), subject="Olá")
     message = build_message(notification, SENDER)
     assert "To: josé@example.com\r\n".encode() in message.as_bytes()
     assert received(notification)["Subject"] == "Olá"
@@ -304,9 +296,7 @@ def test_a_sender_may_have_a_name(text: str, name: str, address: str) -> None:
     assert parse_mailbox(text) == Mailbox(name, address)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "Desk", "Desk <>", "Desk <desk>", "desk@example.com>", "<a@b.example\nTo: x>"]
-)
+@pytest.mark.parametrize("text", ["", "Desk", "Desk <>", "Desk <desk>", "desk@example.com>", "<a@b.example\nTo: x>"])
 def test_a_sender_without_an_address_is_refused(text: str) -> None:
     with pytest.raises(RejectedError) as caught:
         parse_mailbox(text)

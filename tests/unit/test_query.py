@@ -99,14 +99,10 @@ def ids(
         pytest.param([AllOf(())], [1, 2, 3, 4, 5, 6], id="all of nothing"),
         pytest.param([AnyOf(())], [], id="any of nothing"),
         pytest.param([AnyOf((eq("id", 6), eq("id", 1)))], [1, 6], id="any of"),
-        pytest.param(
-            [AnyOf((AllOf((eq("limit", 5), is_null("score"))), eq("id", 2)))], [2, 5], id="nested"
-        ),
+        pytest.param([AnyOf((AllOf((eq("limit", 5), is_null("score"))), eq("id", 2)))], [2, 5], id="nested"),
     ],
 )
-def test_select_finds_what_fulfils_all_conditions(
-    where: list[Expression], expected: list[int]
-) -> None:
+def test_select_finds_what_fulfils_all_conditions(where: list[Expression], expected: list[int]) -> None:
     assert ids(*where) == expected
 
 
@@ -121,9 +117,7 @@ def test_select_finds_what_fulfils_all_conditions(
             id="absent last also downwards",
         ),
         pytest.param([Order("priority"), Order("id")], [2, 4, 5, 6, 1, 3], id="by urgency"),
-        pytest.param(
-            [Order("priority", descending=True), Order("id")], [3, 1, 5, 6, 4, 2], id="least urgent"
-        ),
+        pytest.param([Order("priority", descending=True), Order("id")], [3, 1, 5, 6, 4, 2], id="least urgent"),
         pytest.param(
             [Order("limit"), Order("score", descending=True), Order("id")],
             [6, 3, 2, 1, 5, 4],
@@ -169,17 +163,11 @@ def test_limit_is_the_most_that_is_returned(limit: int | None, expected: list[in
         pytest.param([Order("score"), Order("id")], (7, 3), [5], id="only absent ones are left"),
         pytest.param([Order("score"), Order("id")], (None, 4), [5], id="among absent ones"),
         pytest.param([Order("score"), Order("id")], (None, 5), [], id="behind absent ones"),
-        pytest.param(
-            [Order("score", descending=True), Order("id")], (0, 4), [6, 5], id="absent are behind"
-        ),
-        pytest.param(
-            [Order("priority"), Order("id")], (Priority.HIGH, 4), [5, 6, 1, 3], id="urgency"
-        ),
+        pytest.param([Order("score", descending=True), Order("id")], (0, 4), [6, 5], id="absent are behind"),
+        pytest.param([Order("priority"), Order("id")], (Priority.HIGH, 4), [5, 6, 1, 3], id="urgency"),
     ],
 )
-def test_after_goes_on_behind_a_place(
-    order: list[Order], after: tuple[Any, ...], expected: list[int]
-) -> None:
+def test_after_goes_on_behind_a_place(order: list[Order], after: tuple[Any, ...], expected: list[int]) -> None:
     assert ids(order=tuple(order), after=after) == expected
 
 
@@ -212,16 +200,14 @@ rows_of_any_kind = st.lists(
     max_size=12,
     unique_by=lambda row: row.id,
 )
-orders = st.lists(
-    st.builds(Order, st.sampled_from(["name", "score", "priority"]), st.booleans()), max_size=3
-).map(lambda keys: (*keys, Order("id")))
+orders = st.lists(st.builds(Order, st.sampled_from(["name", "score", "priority"]), st.booleans()), max_size=3).map(
+    lambda keys: (*keys, Order("id"))
+)
 
 
 @properties
 @given(rows=rows_of_any_kind, order=orders, size=st.integers(1, 4))
-def test_pages_follow_each_other_without_gap_or_overlap(
-    rows: list[Row], order: tuple[Order, ...], size: int
-) -> None:
+def test_pages_follow_each_other_without_gap_or_overlap(rows: list[Row], order: tuple[Order, ...], size: int) -> None:
     everything = select(rows, Query(Row, order=order))
     pages: list[Row] = []
     query = Query(Row, order=order, limit=size)
@@ -243,9 +229,7 @@ def key(row: Row, field: str) -> tuple[str, int]:
 
 @properties
 @given(rows=rows_of_any_kind, order=orders)
-def test_sorting_is_sorting_by_each_key_from_the_last_to_the_first(
-    rows: list[Row], order: tuple[Order, ...]
-) -> None:
+def test_sorting_is_sorting_by_each_key_from_the_last_to_the_first(rows: list[Row], order: tuple[Order, ...]) -> None:
     expected = rows
     for by in reversed(order):
         there = [row for row in expected if getattr(row, by.field) is not None]
@@ -256,9 +240,7 @@ def test_sorting_is_sorting_by_each_key_from_the_last_to_the_first(
 
 @properties
 @given(rows=rows_of_any_kind, value=st.none() | st.integers(-2, 2) | st.just(FieldRef("limit")))
-def test_a_value_and_its_absence_divide_what_there_is(
-    rows: list[Row], value: int | FieldRef | None
-) -> None:
+def test_a_value_and_its_absence_divide_what_there_is(rows: list[Row], value: int | FieldRef | None) -> None:
     """Of any two present numbers exactly one of <, =, > is true; of an absent one none is."""
     for row in rows:
         right = row.limit if isinstance(value, FieldRef) else value

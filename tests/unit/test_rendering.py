@@ -133,9 +133,7 @@ def test_the_fallback_works_with_nothing_at_all(warnings: pytest.LogCaptureFixtu
 # Values
 
 
-@given(
-    text=st.text(st.characters(exclude_categories=["Cs"])), place=st.sampled_from(sorted(VALUES))
-)
+@given(text=st.text(st.characters(exclude_categories=["Cs"])), place=st.sampled_from(sorted(VALUES)))
 def test_no_value_becomes_markup(text: str, place: str) -> None:
     hostile = f"<script>alert(1)</script>{text}\"'><img src=x onerror=y>{{{{ 7*7 }}}}{{subject}}"
     tags = Elements(html(PLAIN, **{place: hostile})).tags
@@ -158,11 +156,7 @@ def test_a_value_cannot_claim_to_be_safe(tmp_path: Path) -> None:
 
 
 def test_a_line_break_in_a_subject_does_not_make_a_line_of_the_text() -> None:
-    text = (
-        JinjaRenderer()
-        .render_message("CORE", VALUES | {"subject": "a\r\nStatus:      CLOSED"})
-        .text
-    )
+    text = JinjaRenderer().render_message("CORE", VALUES | {"subject": "a\r\nStatus:      CLOSED"}).text
     assert text.splitlines()[1] == "a Status: CLOSED"
 
 
@@ -203,9 +197,7 @@ def test_other_braces_stay_as_they_are(tmp_path: Path) -> None:
 
 
 def test_single_braces_may_stand_within_other_braces(tmp_path: Path) -> None:
-    write(
-        tmp_path, "CORE", '<script type="application/ld+json">{"number": {ticket_number}}</script>'
-    )
+    write(tmp_path, "CORE", '<script type="application/ld+json">{"number": {ticket_number}}</script>')
     assert '{"number": 42}' in html(JinjaRenderer(tmp_path))
 
 
@@ -269,9 +261,7 @@ def test_a_broken_template_is_reported_once_and_the_next_is_used(
     (record,) = warnings.records
     assert record.levelno == logging.WARNING
     name = "resource.templates/package.CORE/ticket.html"
-    assert record.getMessage().startswith(
-        f"template '{name}' does not work, the next one is used: {reason}"
-    )
+    assert record.getMessage().startswith(f"template '{name}' does not work, the next one is used: {reason}")
 
 
 def test_a_repaired_template_is_used_again(tmp_path: Path) -> None:
@@ -290,9 +280,7 @@ def test_a_broken_text_template_does_not_take_the_html_with_it(tmp_path: Path) -
     assert message.text == JinjaRenderer().render_message("CORE", VALUES).text
 
 
-def test_a_report_is_one_line_whatever_is_in_it(
-    tmp_path: Path, warnings: pytest.LogCaptureFixture
-) -> None:
+def test_a_report_is_one_line_whatever_is_in_it(tmp_path: Path, warnings: pytest.LogCaptureFixture) -> None:
     write(tmp_path, "a\nb", "{{ {}[subject] }}")
     html(JinjaRenderer(tmp_path), "a\nb", subject="x" * 1000)
     (message,) = warnings.messages
@@ -314,9 +302,7 @@ def test_a_report_is_one_line_whatever_is_in_it(
         "p" * 5000,
     ],
 )
-def test_no_package_leads_out_of_the_root(
-    tmp_path: Path, warnings: pytest.LogCaptureFixture, package: str
-) -> None:
+def test_no_package_leads_out_of_the_root(tmp_path: Path, warnings: pytest.LogCaptureFixture, package: str) -> None:
     root = tmp_path / "root"
     write(root, "x", "mine")
     write(root, "a/b", "below")

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from attrs import asdict
+from attrs import asdict, evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ from ticketcore.domain.sla import (
     Target,
     Terms,
     TermsSet,
+    describe,
     due,
     evaluate,
     events_of,
@@ -244,12 +246,8 @@ def test_worked_example_6_a_pause_moves_the_deadline_by_its_length() -> None:
     assert resolution(*later, minutes=120) == (utc("11:05"), None)
 
 
-@pytest.mark.parametrize(
-    ("recompute", "expected"), [(Recompute.FROM_CREATION, "10:00"), (RESTART, "13:00")]
-)
-def test_worked_example_8_more_urgent_three_hours_later(
-    recompute: Recompute, expected: str
-) -> None:
+@pytest.mark.parametrize(("recompute", "expected"), [(Recompute.FROM_CREATION, "10:00"), (RESTART, "13:00")])
+def test_worked_example_8_more_urgent_three_hours_later(recompute: Recompute, expected: str) -> None:
     change = TermsSet(utc("11:00"), terms(30, 120, recompute=recompute))
     state = ticket(change, under=terms(60, 480))
     assert state.resolution_deadline == utc(expected)
@@ -324,9 +322,7 @@ def test_due_does_not_search_a_calendar_for_the_end_of_an_endless_pause() -> Non
         pytest.param([(0, 24)], [], id="over everything"),
     ],
 )
-def test_without_cuts_pauses_out(
-    pauses: list[tuple[int, int]], expected: list[tuple[int, int]]
-) -> None:
+def test_without_cuts_pauses_out(pauses: list[tuple[int, int]], expected: list[tuple[int, int]]) -> None:
     def instants(hours: list[tuple[int, int]]) -> list[Span]:
         midnight, hour = utc("00:00"), timedelta(hours=1)
         return [(midnight + start * hour, midnight + end * hour) for start, end in hours]
@@ -346,9 +342,7 @@ def chains(most: int) -> st.SearchStrategy[list[Span]]:
 
 @properties
 @given(spans=chains(4), pauses=chains(5))
-def test_without_leaves_the_minutes_that_are_in_no_pause(
-    spans: list[Span], pauses: list[Span]
-) -> None:
+def test_without_leaves_the_minutes_that_are_in_no_pause(spans: list[Span], pauses: list[Span]) -> None:
     def minutes(of: Sequence[Span]) -> set[datetime]:
         midnight = utc("00:00")
         instants = [midnight + minute * MINUTE for minute in range(61)]
@@ -465,14 +459,10 @@ def test_the_time_in_which_a_reopened_ticket_was_done_is_a_pause(status: Status)
             None,
             id="terms that do not pause end it",
         ),
-        pytest.param(
-            [moved("09:00", ON_HOLD), TermsSet(utc("10:00"), None)], None, id="without terms"
-        ),
+        pytest.param([moved("09:00", ON_HOLD), TermsSet(utc("10:00"), None)], None, id="without terms"),
     ],
 )
-def test_paused_at_is_the_start_of_the_current_pause(
-    later: list[Event], expected: str | None
-) -> None:
+def test_paused_at_is_the_start_of_the_current_pause(later: list[Event], expected: str | None) -> None:
     assert ticket(*later).paused_at == (utc(expected) if expected else None)
 
 
@@ -527,9 +517,7 @@ def test_an_answer_to_a_ticket_on_hold_is_a_response() -> None:
 # Met or missed: rule 6
 
 
-@pytest.mark.parametrize(
-    ("at", "met"), [("11:59", True), ("12:00", True), ("12:00:00.000001", False)]
-)
+@pytest.mark.parametrize(("at", "met"), [("11:59", True), ("12:00", True), ("12:00:00.000001", False)])
 def test_done_exactly_at_the_deadline_is_in_time(at: str, *, met: bool) -> None:
     assert resolution(moved(at, RESOLVED)) == (utc("12:00"), met)
 
@@ -761,9 +749,7 @@ def test_terms_that_go_away_take_the_deadlines_with_them() -> None:
 
 @pytest.mark.parametrize("change", [terms(30, 60), None], ids=["stricter", "gone"])
 @pytest.mark.parametrize("first", ["work", "terms"])
-def test_what_is_reached_counts_before_new_terms_of_the_same_instant(
-    first: str, change: Terms | None
-) -> None:
+def test_what_is_reached_counts_before_new_terms_of_the_same_instant(first: str, change: Terms | None) -> None:
     pair: list[Event] = [moved("11:00", RESOLVED), TermsSet(utc("11:00"), change)]
     state = ticket(*(pair if first == "work" else reversed(pair)))
     assert state.resolution_met is True
@@ -808,16 +794,10 @@ def test_resolved_and_reopened_at_once_is_not_done() -> None:
         pytest.param([moved("11:00", CANCELLED)], None, id="in time"),
         pytest.param([moved("12:00", CANCELLED)], None, id="exactly at the deadline"),
         pytest.param([moved("12:01", CANCELLED)], False, id="when it was overdue"),
-        pytest.param(
-            [moved("10:00", ON_HOLD), moved("15:00", CANCELLED)], None, id="while it was on hold"
-        ),
-        pytest.param(
-            [moved("13:00", ON_HOLD), moved("15:00", CANCELLED)], False, id="on hold when overdue"
-        ),
+        pytest.param([moved("10:00", ON_HOLD), moved("15:00", CANCELLED)], None, id="while it was on hold"),
+        pytest.param([moved("13:00", ON_HOLD), moved("15:00", CANCELLED)], False, id="on hold when overdue"),
         pytest.param([moved("11:00", RESOLVED), moved("13:00", CANCELLED)], True, id="when done"),
-        pytest.param(
-            [moved("12:30", RESOLVED), moved("13:00", CANCELLED)], False, id="when done too late"
-        ),
+        pytest.param([moved("12:30", RESOLVED), moved("13:00", CANCELLED)], False, id="when done too late"),
         pytest.param(
             [moved("10:00", RESOLVED), moved("11:00", IN_PROGRESS), moved("13:00", CANCELLED)],
             None,
@@ -830,9 +810,7 @@ def test_resolved_and_reopened_at_once_is_not_done() -> None:
         ),
     ],
 )
-def test_the_resolution_of_a_ticket_that_was_cancelled(
-    later: list[Event], *, expected: bool | None
-) -> None:
+def test_the_resolution_of_a_ticket_that_was_cancelled(later: list[Event], *, expected: bool | None) -> None:
     assert resolution(*later)[1] is expected
 
 
@@ -958,6 +936,49 @@ def test_a_ticket_without_a_history_has_been_what_it_is_since_its_creation() -> 
     ]
 
 
+# What a reader is told
+
+
+@pytest.mark.parametrize(
+    ("fields", "now", "expected"),
+    [
+        pytest.param({}, "08:00", "response due in 1 h", id="the first deadline"),
+        pytest.param({}, "08:59:50", "response due in 1 min", id="no less than a minute"),
+        pytest.param({}, "09:00", "response due in 1 min", id="at the deadline"),
+        pytest.param({}, "09:30", "response overdue by 30 min", id="overdue"),
+        pytest.param({}, "2026-03-03T11:05", "response overdue by 1 d 2 h", id="for long"),
+        pytest.param({"sla_response_met": True}, "09:30", "resolution due in 2 h 30 min", id="answered"),
+        pytest.param({"sla_paused_at": utc("08:30")}, "11:00", "paused, 30 min left", id="on hold"),
+        pytest.param({"sla_response_deadline": None}, "08:00", "resolution due in 4 h", id="one"),
+        pytest.param({"sla_response_deadline": None, "sla_resolution_deadline": None}, "20:00", "—", id="none"),
+        pytest.param(
+            {"status": RESOLVED, "sla_response_met": True, "sla_resolution_met": True},
+            "20:00",
+            "met",
+            id="done in time",
+        ),
+        pytest.param(
+            {"status": CLOSED, "sla_response_met": True, "sla_resolution_met": False},
+            "20:00",
+            "missed",
+            id="done too late",
+        ),
+        pytest.param({"status": CANCELLED}, "20:00", "—", id="cancelled"),
+    ],
+)
+def test_describe(fields: dict[str, Any], now: str, expected: str) -> None:
+    promised = Ticket(
+        guid="g",
+        package="A",
+        subject="s",
+        created_date=START,
+        updated_date=START,
+        sla_response_deadline=utc("09:00"),
+        sla_resolution_deadline=utc("12:00"),
+    )
+    assert describe(evolve(promised, **fields), utc(now)) == expected
+
+
 # A model that counts minutes, and histories to compare it on
 
 SHOP = Hours("Europe/Berlin", weekdays((8, 12), (13, 17)), [date(2026, 3, 31)])
@@ -991,8 +1012,7 @@ class Model:
                 (
                     event.at
                     for event in self.events
-                    if isinstance(event, Responded)
-                    or (isinstance(event, Moved) and event.status in WORK)
+                    if isinstance(event, Responded) or (isinstance(event, Moved) and event.status in WORK)
                 ),
                 None,
             )
@@ -1043,11 +1063,7 @@ class Model:
             return False if cancelled and final and stopped and final < stopped else None
         # Every deadline that held then or later; of one instant, what is reached comes first.
         ends = [event.at for event in self.events[1:]] + [FOREVER]
-        limits = [
-            self.deadline(target, self.events[: length + 1])
-            for length, end in enumerate(ends)
-            if end >= reached
-        ]
+        limits = [self.deadline(target, self.events[: length + 1]) for length, end in enumerate(ends) if end >= reached]
         if any(limit and reached <= limit for limit in limits):
             return True
         return False if final else None
@@ -1130,9 +1146,7 @@ def test_a_resolution_that_was_met_stays_met_unless_reopened(events: list[Event]
 
 @properties
 @given(histories(), st.integers(0, 3000))
-def test_nothing_becomes_overdue_while_the_clock_stands_still(
-    events: list[Event], minutes: int
-) -> None:
+def test_nothing_becomes_overdue_while_the_clock_stands_still(events: list[Event], minutes: int) -> None:
     state = evaluate(events)
     now = events[-1].at + minutes * MINUTE
     if state.paused_at is not None:

@@ -104,9 +104,7 @@ def test_a_declaration_may_name_its_first_and_last_statuses() -> None:
 
 
 def test_the_star_gives_moves_to_every_status_that_is_not_final() -> None:
-    workflow = accepted(
-        {"transitions": {**SMALL, ANY: ["CANCELLED", "ON_HOLD"], "ON_HOLD": ["CLOSED"]}}
-    )
+    workflow = accepted({"transitions": {**SMALL, ANY: ["CANCELLED", "ON_HOLD"], "ON_HOLD": ["CLOSED"]}})
     assert edges(workflow) == [
         ("NEW", "IN_PROGRESS"),
         ("NEW", "CANCELLED"),
@@ -133,14 +131,10 @@ def test_moves_keep_their_order_and_repetitions_and_moves_to_itself_are_dropped(
 @pytest.mark.parametrize(
     ("declaration", "expected"),
     [
-        pytest.param(
-            {"transitions": SMALL, "states": []}, {"states": "is not known here"}, id="unknown key"
-        ),
+        pytest.param({"transitions": SMALL, "states": []}, {"states": "is not known here"}, id="unknown key"),
         pytest.param({}, {"transitions": "must map each status"}, id="nothing"),
         pytest.param({"transitions": {}}, {"transitions": "must map each status"}, id="no moves"),
-        pytest.param(
-            {"transitions": ["NEW", "CLOSED"]}, {"transitions": "must map each status"}, id="list"
-        ),
+        pytest.param({"transitions": ["NEW", "CLOSED"]}, {"transitions": "must map each status"}, id="list"),
         pytest.param({"transitions": "NEW"}, {"transitions": "must map each status"}, id="text"),
         pytest.param(
             {"transitions": {"NEW": "CLOSED"}},
@@ -232,9 +226,7 @@ def test_moves_keep_their_order_and_repetitions_and_moves_to_itself_are_dropped(
         ),
     ],
 )
-def test_a_bad_declaration_is_explained(
-    declaration: dict[str, Any], expected: dict[str, str]
-) -> None:
+def test_a_bad_declaration_is_explained(declaration: dict[str, Any], expected: dict[str, str]) -> None:
     workflow, problems = declare("mine", declaration)
     assert workflow is None
     assert sorted(problem.field for problem in problems) == sorted(map(str.strip, expected))

@@ -55,8 +55,7 @@ class _Table:
         other = _Table(self.kind)
         other.records = self.records.copy()
         other.groups = {
-            group: {values: keys.copy() for values, keys in held.items()}
-            for group, held in self.groups.items()
+            group: {values: keys.copy() for values, keys in held.items()} for group, held in self.groups.items()
         }
         return other
 
@@ -163,9 +162,7 @@ class MemoryTransaction:
     is storing it. Otherwise a caller that goes on after a conflict would store half of its work.
     """
 
-    def __init__(
-        self, tables: Mapping[type, _Table], numbers: dict[type, int], *, read_only: bool
-    ) -> None:
+    def __init__(self, tables: Mapping[type, _Table], numbers: dict[type, int], *, read_only: bool) -> None:
         """Work on ``tables``, which nobody else changes; ``numbers`` are the last ones given."""
         self._tables = tables
         self._numbers = numbers
@@ -245,9 +242,7 @@ class MemoryTransaction:
         if self._refusal:
             raise RepositoryError(self._refusal, hint="open a new one")
         if self._thread != threading.get_ident():
-            raise RepositoryError(
-                "this transaction belongs to another thread", hint="open one in each thread"
-            )
+            raise RepositoryError("this transaction belongs to another thread", hint="open one in each thread")
 
     def _overlay(self, kind: type) -> _Overlay:
         self._check()
@@ -369,9 +364,7 @@ class MemoryRepository:
     def _alone(self) -> Iterator[Mapping[type, _Table]]:
         """Keep other writers out, inside the block."""
         if self._writer == threading.get_ident():
-            raise RepositoryError(
-                "this thread has a writing transaction open already", hint="use that one"
-            )
+            raise RepositoryError("this thread has a writing transaction open already", hint="use that one")
         if not self._writing.acquire(timeout=self._timeout):
             raise RepositoryBusyError(
                 f"another thread has been writing for more than {self._timeout:g} seconds",

@@ -17,7 +17,11 @@ class OnceScheduler:
 
     def run(self, jobs: Sequence[Job], stop: Event, report: Report) -> bool:
         """Run ``jobs`` in order; return whether all succeeded."""
-        return all([_run(job, stop, report) for job in jobs if not stop.is_set()])
+        well = True
+        for job in jobs:
+            if not stop.is_set():
+                well &= _run(job, stop, report)
+        return well
 
 
 class LoopScheduler:

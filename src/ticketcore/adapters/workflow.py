@@ -45,12 +45,13 @@ class TransitionsEngine:
         """Return ``wanted`` if a ticket in ``status`` may take it."""
         cursor = _Cursor(str(status))
         event = self._machine.events.get(str(wanted))
+        refusal = InvalidTransitionError(status, wanted, self._workflow.allowed(status))
+        if event is None or str(status) not in self._machine.states:
+            raise refusal
         try:
-            if event is None or str(status) not in self._machine.states:
-                raise MachineError(wanted)
             event.trigger(cursor)
         except MachineError:
-            raise InvalidTransitionError(status, wanted, self._workflow.allowed(status)) from None
+            raise refusal from None
         return Status(cursor.state)
 
 

@@ -83,7 +83,7 @@ def _read(file: Path) -> dict[str, Any]:
     return raw
 
 
-def _filled(value: Any, path: str, problems: list[Problem]) -> Any:  # noqa: ANN401 - a tree of YAML types
+def _filled(value: Any, path: str, problems: list[Problem]) -> Any:
     """Return ``value`` with environment variables in the place of ``${NAME}``, in every text of the tree."""
     if isinstance(value, dict):
         return {key: _filled(item, f"{path}.{key}" if path else str(key), problems) for key, item in value.items()}

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 from ticketcore.errors import Problem, RejectedError
 
-
 _INTRANET = "local"
 
 

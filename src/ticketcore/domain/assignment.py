@@ -60,7 +60,9 @@ def choose(
     return best[1] if best else None
 
 
-def find_policy(policies: Sequence[SlaPolicy], *, package: str, priority: str, ticket_type: str = "") -> SlaPolicy | None:
+def find_policy(
+    policies: Sequence[SlaPolicy], *, package: str, priority: str, ticket_type: str = ""
+) -> SlaPolicy | None:
     """Return the active SLA policy for a ticket, ``None`` if there is none.
 
     A policy of ``package`` comes before one of the empty package, one for ``ticket_type`` before one for

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, tzinfo
 
 from ticketcore.errors import Problem, RejectedError
 
 _FORM = "must be a date such as 2026-05-01 or an instant such as 2026-05-01T14:30+02:00 (ISO 8601)"
+
+
+_WRITTEN = re.compile(r"[0-9W:.,+-]+([T ][0-9:.,+-]+Z?)?", re.ASCII | re.IGNORECASE)
 
 
 def parse_instant(field: str, value: str | date | datetime, zone: tzinfo, *, end_of_day: bool) -> datetime:
@@ -20,6 +24,8 @@ def parse_instant(field: str, value: str | date | datetime, zone: tzinfo, *, end
     """
     if isinstance(value, str):
         text = value.strip()
+        if not _WRITTEN.fullmatch(text):
+            raise RejectedError([Problem(field, f"{value!r} {_FORM}")])
         try:
             value = date.fromisoformat(text) if len(text) <= len("2026-05-01") else datetime.fromisoformat(text)
         except ValueError:
@@ -27,10 +33,11 @@ def parse_instant(field: str, value: str | date | datetime, zone: tzinfo, *, end
         if isinstance(value, datetime) and value.tzinfo is None:
             value = value.replace(tzinfo=zone)
     if not isinstance(value, datetime):
-        value = datetime.combine(value, time(23, 59, 59) if end_of_day else time(), zone)
+        value = datetime.combine(value, time(23, 59, 59, fold=1) if end_of_day else time(), zone)
     if value.tzinfo is None:
         raise RejectedError([Problem(field, f"{value.isoformat()} has no time zone; {_FORM}")])
     try:
+        value.astimezone(zone)  # it must have a local date too, to be shown
         return value.astimezone(UTC)
     except OverflowError:
         raise RejectedError([Problem(field, f"{value.isoformat()} is out of range; {_FORM}")]) from None

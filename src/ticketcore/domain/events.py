@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - attrs resolves the fields' types
+from datetime import datetime
 from enum import StrEnum
 
 from attrs import frozen

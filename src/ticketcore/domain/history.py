@@ -75,7 +75,7 @@ _ERASED = re.compile(r"erased:([0-9a-f]{64})")
 def _digest(salt: str, value: str | None) -> str | None:
     if not value:
         return value
-    erased = _ERASED.fullmatch(value)
+    erased = None if salt else _ERASED.fullmatch(value)  # what is erased has no salt; anything else may look like it
     return erased[1] if erased else hashlib.sha256(f"{salt}\n{value}".encode()).hexdigest()
 
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from attrs import evolve, frozen
 
@@ -70,7 +70,7 @@ class _Checks:
     def member(self, field: str, value: object, kind: type[E]) -> E | None:
         """Return ``value`` as a member of the vocabulary ``kind``."""
         try:
-            return kind(value)
+            return kind(cast("str", value))
         except ValueError:
             self.problems.append(Problem(field, f"{value!r} is not known; choose one of {', '.join(kind)}"))
             return None
@@ -207,9 +207,9 @@ def moved(ticket: Ticket, status: Status, *, now: datetime, note: str = "") -> C
 
     Finishing sets the resolved or closed date; work that is taken up again clears them.
     """
-    dates: dict[str, datetime | None] = {}
+    dates: dict[str, Any] = {}
     if status is Status.RESOLVED:
-        dates["resolved_date"] = now
+        dates = {"resolved_date": now, "closed_date": None}
     elif status is Status.CLOSED:
         dates["closed_date"] = now
     elif ticket.status in DONE and status is not Status.CANCELLED:

@@ -129,6 +129,8 @@ def without(spans: Iterable[Span], pauses: Sequence[Span]) -> Iterator[Span]:
             if at < pause_start:
                 yield at, pause_start
             at = max(at, pause_end)
+        if at >= FOREVER:
+            return
         if at < end:
             yield at, end
 
@@ -177,12 +179,19 @@ class _Timeline:
                 spans.append((start, end))
         return spans
 
+    def stopped(self, terms: Terms | None) -> datetime | None:
+        spans = self.pauses(terms.pause_statuses if terms else frozenset())
+        return spans[-1][0] if spans and spans[-1][1] == FOREVER else None
+
     def since(self, statuses: frozenset[Status]) -> datetime | None:
         """Return since when the ticket has been in ``statuses`` without a break, ``None`` if it is not."""
         start: datetime | None = None
-        for begin, _, status in self.stretches:
-            start = None if status not in statuses else start or begin
-        return start
+        for begin, end, status in self.stretches:
+            if status in statuses:
+                start = start or begin
+            elif begin < end:
+                start = None
+        return start if self.status in statuses else None
 
     def work_began(self) -> datetime | None:
         """Return when work first started or ended."""
@@ -248,23 +257,29 @@ def _judge(
     events: Sequence[Event],
 ) -> tuple[datetime | None, bool | None]:
     """Return the deadline of ``target`` and whether it was met."""
-    overrides = [event for event in events if isinstance(event, Overridden) and event.target is target]
-
-    def deadline(era: _Era, at: datetime) -> datetime | None:
-        fixed = next((event.deadline for event in reversed(overrides) if event.at <= at), None)
-        return fixed or _deadline(target, era, line, reached)
-
-    if not eras:
+    changes: list[tuple[datetime, datetime | None]] = []
+    era: _Era | None = None
+    fixed: datetime | None = None
+    coming = iter(eras)
+    for event in events:
+        if isinstance(event, TermsSet):
+            era = next(coming)
+        elif isinstance(event, Overridden) and event.target is target:
+            fixed = event.deadline
+        else:
+            continue
+        changes.append((event.at, fixed or (_deadline(target, era, line, reached) if era else None)))
+    if not changes:
         return None, None
-    final = deadline(eras[-1], FOREVER)
+    final = changes[-1][1]
     if reached is None:
-        missed = line.status is Status.CANCELLED and final is not None and final < line.stretches[-1][0]
-        return final, False if missed else None
-    # The terms in force when the target was reached, and all that came later: met under one is met.
-    ends = [era.at for era in eras[1:]] + [FOREVER]
-    for era, end in zip(eras, ends, strict=True):
-        limit = deadline(era, end) if end > reached else None
-        if limit is not None and reached <= limit:
+        stopped = line.stopped(eras[-1].terms if eras else None)
+        cancelled = line.status is Status.CANCELLED
+        return final, False if cancelled and final and stopped and final < stopped else None
+    # The deadline in force when the target was reached, and all that came later: met under one is met.
+    ends = [at for at, _ in changes[1:]] + [FOREVER]
+    for (_, limit), end in zip(changes, ends, strict=True):
+        if limit is not None and reached <= limit and end >= reached:
             return final, True
     return final, None if final is None else False
 
@@ -277,9 +292,6 @@ def _deadline(target: Target, era: _Era, line: _Timeline, reached: datetime | No
         pauses = [(start, min(end, reached)) for start, end in pauses if start < reached]
     elif pauses and pauses[-1][1] == FOREVER:
         # A clock that stands still now: its deadline if it went on from here at once.
-        standing = due(era.start, era.terms.minutes(target), era.terms.calendar, pauses)
-        if standing is not None:
-            return standing
         pauses = pauses[:-1]
     return due(era.start, era.terms.minutes(target), era.terms.calendar, pauses)
 
@@ -317,7 +329,9 @@ def describe(ticket: Ticket, now: datetime) -> str:
     at = ticket.sla_paused_at or now
     if deadline < at:
         return f"{target} overdue by {_span(now - deadline)}"
-    return f"paused, {_span(deadline - at)} left" if ticket.sla_paused_at else f"{target} due in {_span(deadline - now)}"
+    return (
+        f"paused, {_span(deadline - at)} left" if ticket.sla_paused_at else f"{target} due in {_span(deadline - now)}"
+    )
 
 
 TermsLookup = Callable[[str, str, str], "Terms | None"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - attrs resolves the fields' types
+from datetime import datetime
 
 from attrs import frozen
 

@@ -139,6 +139,14 @@ def check(workflow: Workflow) -> list[Problem]:
         for status in _sorted(reached)
         if not workflow.allowed(status) and status not in workflow.final
     ]
+    ending = set(workflow.final)
+    for _ in Status:
+        ending |= {status for status in reached if ending & set(workflow.allowed(status))}
+    problems += [
+        Problem(f"transitions.{status}", "leads to no final status; add a move towards one, or list one under final")
+        for status in _sorted(reached - ending)
+        if workflow.allowed(status)
+    ]
     if _S.CANCELLED in workflow.moves:
         problems.append(Problem("transitions.CANCELLED", "must have no way out: CANCELLED is final"))
     return problems

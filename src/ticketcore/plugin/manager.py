@@ -53,7 +53,8 @@ class PluginManager:
         Raises:
             PluginError: no plugin has it, or two have.
         """
-        return self._named("notifier", name, self._specs("ticketcore_notifiers"))
+        specs: list[NotifierSpec] = self._specs("ticketcore_notifiers")
+        return self._named("notifier", name, specs)
 
     def repository(self, name: str) -> RepositorySpec:
         """Return the store whose URLs begin with ``name``.
@@ -61,7 +62,8 @@ class PluginManager:
         Raises:
             PluginError: no plugin has it, or two have.
         """
-        return self._named("repository", name, self._specs("ticketcore_repositories"))
+        specs: list[RepositorySpec] = self._specs("ticketcore_repositories")
+        return self._named("repository", name, specs)
 
     def _specs(self, hook: str) -> list[Any]:
         found: list[Any] = []
@@ -81,7 +83,9 @@ class PluginManager:
         if len(found) == 1:
             return found[0]
         if found:
-            raise PluginError(name, f"{len(found)} plugins register a {kind} called {name!r}", hint="uninstall all but one")
+            raise PluginError(
+                name, f"{len(found)} plugins register a {kind} called {name!r}", hint="uninstall all but one"
+            )
         nearest = difflib.get_close_matches(name, by_name, 1)
         hint = f"did you mean {nearest[0]}?" if nearest else "install the plugin that brings it"
         if self.broken:
@@ -95,9 +99,11 @@ class PluginManager:
             wanted = {name: arguments[name] for name in implementation.argnames}
             try:
                 yield from implementation.function(**wanted) or ()
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it fails closed
                 _log.exception("policy %s failed", plugin)
-                yield Problem("", f"the policy {plugin} failed ({type(error).__name__}: {error}), so the change is refused")
+                yield Problem(
+                    "", f"the policy {plugin} failed ({type(error).__name__}: {error}), so the change is refused"
+                )
 
     def _implementations(self, hook: str) -> list[tuple[str, Any]]:
         """Return the implementations of ``hook`` in the order of their plugins' names."""

@@ -100,7 +100,7 @@ class Changes:
 
     def create(self, build: Callable[[Transaction, datetime], Change], *, action_by: str) -> Ticket:
         """Store a new ticket, and return it with its number."""
-        return self._run(lambda tx, now: build(tx, now), action_by)
+        return self._run(build, action_by)
 
     def apply(self, reference: Reference, rule: Rule, *, action_by: str, commutes: bool = False) -> Ticket:
         """Store what ``rule`` makes of a ticket, and return the ticket as it is then.
@@ -137,7 +137,7 @@ class Changes:
         except ConflictError:
             if not repeat:
                 raise
-        import stamina  # noqa: PLC0415 - costs 30 ms, and hardly any change meets another one
+        import stamina
 
         for attempt in stamina.retry_context(on=ConflictError, attempts=_ATTEMPTS, wait_initial=0.005, wait_max=0.2):
             with attempt:
@@ -219,5 +219,3 @@ def _checked_actor(action_by: str) -> str:
     if len(actor) > NAME_LENGTH or "\x00" in actor or not actor.isprintable():
         raise RejectedError([Problem("action_by", f"must be a printable name of at most {NAME_LENGTH} characters")])
     return actor
-
-

@@ -41,20 +41,26 @@ class Notices:
     lease: timedelta
     """For how long the process that made a change has its messages to itself; zero leaves them to the worker."""
 
-    def plan(self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime) -> list[OutboxMessage]:
+    def plan(
+        self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime
+    ) -> list[OutboxMessage]:
         """Return what is to be sent because of ``change``, which made ``ticket``; nothing is sent yet."""
         if EMAIL not in self.channels:
             return []
         messages: list[OutboxMessage] = []
         if change.event is not None:
             payload = self._payload(tx, ticket, change.event, change.detail, action_by)
-            for address in _recipients(tx, ticket):
-                messages.append(self._message(ticket, change.event, address, payload | {"to": [address]}, now))
+            messages += [
+                self._message(ticket, change.event, address, payload | {"to": [address]}, now)
+                for address in _recipients(tx, ticket)
+            ]
         if change.raise_alert:
             messages += self._alert(tx, change, ticket, action_by, now)
         return messages
 
-    def _alert(self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime) -> list[OutboxMessage]:
+    def _alert(
+        self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime
+    ) -> list[OutboxMessage]:
         contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)
         to = _addresses(tx, contacts.to)
         cc = [address for address in _addresses(tx, contacts.cc) if address not in to]
@@ -62,7 +68,9 @@ class Notices:
         payload = self._payload(tx, ticket, event, change.detail, action_by) | {"to": to, "cc": cc}
         return [self._message(ticket, event, address, payload, now) for address in (*to, *cc)]
 
-    def _payload(self, tx: Transaction, ticket: Ticket, event: NotifyCode, detail: str, action_by: str) -> dict[str, object]:
+    def _payload(
+        self, tx: Transaction, ticket: Ticket, event: NotifyCode, detail: str, action_by: str
+    ) -> dict[str, object]:
         return {
             "ticket_number": ticket.ticket_number,
             "subject": ticket.subject,

@@ -56,7 +56,9 @@ def _order(sort: str) -> tuple[Order, ...]:
     name, descending = sort.removeprefix("-"), sort.startswith("-")
     if name not in SORTS:
         choice = ", ".join(SORTS)
-        raise RejectedError([Problem("sort", f"{sort!r} is not known; choose one of {choice}, with - in front to reverse")])
+        raise RejectedError(
+            [Problem("sort", f"{sort!r} is not known; choose one of {choice}, with - in front to reverse")]
+        )
     first = Order(SORTS[name], descending)
     return (first,) if name == "number" else (first, Order("ticket_number", descending))
 

@@ -234,7 +234,9 @@ def _problems(policy: SlaPolicy) -> list[Problem]:
     if policy.priority not in Priority.__members__:
         problems.append(Problem("priority", f"{policy.priority!r} is not known; choose one of {', '.join(Priority)}"))
     if policy.ticket_type and policy.ticket_type not in TicketType.__members__:
-        problems.append(Problem("ticket_type", f"{policy.ticket_type!r} is not known; choose one of {', '.join(TicketType)}"))
+        problems.append(
+            Problem("ticket_type", f"{policy.ticket_type!r} is not known; choose one of {', '.join(TicketType)}")
+        )
     for name in ("response_minutes", "resolution_minutes"):
         minutes = getattr(policy, name)
         if not 1 <= minutes <= MAX_MINUTES:

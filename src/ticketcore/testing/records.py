@@ -41,7 +41,7 @@ def new_guid() -> str:
     return f"00000000-0000-7000-8000-{next(_numbers):012d}"
 
 
-def make_ticket(**fields: Any) -> Ticket:  # noqa: ANN401 - any field of the record
+def make_ticket(**fields: Any) -> Ticket:
     """Return a new ticket, without a number."""
     given: dict[str, Any] = {
         "guid": new_guid(),
@@ -53,7 +53,7 @@ def make_ticket(**fields: Any) -> Ticket:  # noqa: ANN401 - any field of the rec
     return Ticket(**{**given, **fields})
 
 
-def make_history_entry(**fields: Any) -> HistoryEntry:  # noqa: ANN401 - any field of the record
+def make_history_entry(**fields: Any) -> HistoryEntry:
     """Return the first row in the trail of a ticket of its own."""
     given: dict[str, Any] = {
         "guid": new_guid(),
@@ -69,7 +69,7 @@ def make_history_entry(**fields: Any) -> HistoryEntry:  # noqa: ANN401 - any fie
     return HistoryEntry(**{**given, **fields})
 
 
-def make_comment(**fields: Any) -> Comment:  # noqa: ANN401 - any field of the record
+def make_comment(**fields: Any) -> Comment:
     """Return a comment on a ticket of its own."""
     given: dict[str, Any] = {
         "guid": new_guid(),
@@ -82,30 +82,30 @@ def make_comment(**fields: Any) -> Comment:  # noqa: ANN401 - any field of the r
     return Comment(**{**given, **fields})
 
 
-def make_assign_rule(**fields: Any) -> AssignRule:  # noqa: ANN401 - any field of the record
+def make_assign_rule(**fields: Any) -> AssignRule:
     """Return a rule that gives everything to one address, without an id."""
     return AssignRule(**{"assign_to": "ops@example.com", **fields})
 
 
-def make_sla_policy(**fields: Any) -> SlaPolicy:  # noqa: ANN401 - any field of the record
+def make_sla_policy(**fields: Any) -> SlaPolicy:
     """Return the targets of a high priority, without an id."""
     given = {"priority": "HIGH", "response_minutes": 60, "resolution_minutes": 480}
     return SlaPolicy(**{**given, **fields})
 
 
-def make_person(**fields: Any) -> Person:  # noqa: ANN401 - any field of the record
+def make_person(**fields: Any) -> Person:
     """Return a person with an address of their own."""
     guid = new_guid()
     given = {"person_guid": guid, "name": "Ann Example", "email": f"{guid}@example.com"}
     return Person(**{**given, **fields})
 
 
-def make_user(**fields: Any) -> User:  # noqa: ANN401 - any field of the record
+def make_user(**fields: Any) -> User:
     """Return a user who is no person that is known."""
     return User(**{"username": f"user-{new_guid()}", "email": "ann@example.com", **fields})
 
 
-def make_outbox_message(**fields: Any) -> OutboxMessage:  # noqa: ANN401 - any field of the record
+def make_outbox_message(**fields: Any) -> OutboxMessage:
     """Return a message that is due."""
     given: dict[str, Any] = {
         "guid": new_guid(),
@@ -133,7 +133,7 @@ BUILDERS: Mapping[type, Callable[..., Any]] = {
 """The builder of each kind."""
 
 
-def make_record(kind: type, **fields: Any) -> Any:  # noqa: ANN401 - a record of any kind
+def make_record(kind: type, **fields: Any) -> Any:
     """Return a new record of ``kind``."""
     return BUILDERS[kind](**fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,9 @@ def translated(location: str) -> Iterator[None]:
         raise ConflictError("record", f"in {location} ({_reason(error)})") from error
     except sa.exc.DBAPIError as error:
         raise _ours(location, _reason(error)) from error
+    except sqlite3.Error as error:
+        # Raised while a connection is set up, before SQLAlchemy wraps anything.
+        raise _ours(location, str(error)) from error
     except sa.exc.SQLAlchemyError as error:
         raise RepositoryError(f"the database {location} failed: {error}") from error
 
@@ -60,5 +64,7 @@ def _ours(location: str, reason: str) -> RepositoryError:
     if "disk is full" in reason:
         return RepositoryError(f"no space is left for the database {location}; nothing was changed")
     if "no such table" in reason or "no such column" in reason:
-        return SchemaError(f"the database {location} lacks a part of the schema ({reason})", hint="run: ticketcore db status")
+        return SchemaError(
+            f"the database {location} lacks a part of the schema ({reason})", hint="run: ticketcore db status"
+        )
     return RepositoryError(f"the database {location} failed: {reason}")

@@ -8,12 +8,13 @@ flushed to the disk: a change that was answered survives a power cut.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from attrs import evolve
@@ -21,7 +22,7 @@ from sqlalchemy.engine import URL, Connection, make_url
 
 from ticketcore.adapters.sql import statements
 from ticketcore.adapters.sql.errors import translated
-from ticketcore.adapters.sql.tables import REFERENCE, REVISIONS, metadata, version
+from ticketcore.adapters.sql.tables import REFERENCE, REVISIONS, metadata, ticket, version
 from ticketcore.domain.events import OutboxMessage
 from ticketcore.domain.query import Query
 from ticketcore.errors import ConfigError, ConflictError, Problem, RepositoryError, SchemaError
@@ -59,6 +60,11 @@ class _Remembered:
         self.trusted = False
 
 
+def _changed(record: R, field: str, value: object) -> R:
+    changed: R = evolve(cast("Any", record), **{field: value})
+    return changed
+
+
 class SqlTransaction:
     """A transaction on one connection; see :class:`ticketcore.ports.repository.Transaction`."""
 
@@ -94,7 +100,7 @@ class SqlTransaction:
         """Store new records of one kind."""
         if not records:
             return []
-        kind = type(records[0])
+        kind: Any = type(records[0])
         self._writes(kind)
         given = KINDS[kind].given
         if not given:
@@ -103,22 +109,21 @@ class SqlTransaction:
         return [self._add_numbered(record, given) for record in records]
 
     def _add_numbered(self, record: R, given: str) -> R:
-        wanted = getattr(record, given)
-        if wanted:  # it brings its number along (an import)
-            self._execute(statements.insert(type(record), ""), statements.values(record))
+        kind: Any = type(record)
+        if getattr(record, given):  # it brings its number along (an import)
+            self._execute(statements.insert(kind, ""), statements.values(record))
             return record
-        values = statements.values(record, without=given)
-        number = self._execute(statements.insert(type(record), given), values).scalar_one()
-        return evolve(record, **{given: number})  # type: ignore[type-var]
+        number = self._execute(statements.insert(kind, given), statements.values(record, without=given)).scalar_one()
+        return _changed(record, given, number)
 
     def get(self, kind: type[R], key: str | int) -> R | None:
         """Return one record by its key."""
-        rows = self._execute(statements.get(kind, KINDS[kind].key), {"key": key})
+        rows = self._execute(statements.get(cast("Any", kind), KINDS[kind].key), {"key": key})
         return next(statements.records(kind, rows), None)
 
     def save(self, record: R) -> R:
         """Overwrite a record, if it is still the one that was read."""
-        kind = type(record)
+        kind: Any = type(record)
         self._writes(kind)
         facts = KINDS[kind]
         key = getattr(record, facts.key)
@@ -137,11 +142,11 @@ class SqlTransaction:
                 expected=values.get("seen"),
                 actual=getattr(stored, "row_version", None),
             )
-        return evolve(record, row_version=values["row_version"]) if facts.versioned else record  # type: ignore[type-var]
+        return _changed(record, "row_version", values["row_version"]) if facts.versioned else record
 
     def remove(self, record: object) -> None:
         """Delete a record."""
-        kind = type(record)
+        kind: Any = type(record)
         self._writes(kind)
         key = KINDS[kind].key
         self._execute(statements.delete(kind, key), {"key": getattr(record, key)})
@@ -170,7 +175,8 @@ class SqlTransaction:
     def count_by(self, query: Query[Any], field: str) -> dict[Any, int]:
         """Return how many records fit, for each value of a field."""
         shape, values = statements.split(query, paged=False)
-        return {row[0]: row[1] for row in self._execute(statements.count(shape, field), values)}
+        rows: Sequence[Any] = self._execute(statements.count(shape, field), values).all()
+        return {value: int(number) for value, number in rows}
 
     def claim(self, query: Query[OutboxMessage], until: datetime) -> list[OutboxMessage]:
         """Take what is due, so that nobody else does before ``until``."""
@@ -258,7 +264,8 @@ class SqlRepository:
         expected = REVISIONS[-1]
         names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
         names = {name for name in names if not name.startswith("sqlite_")}
-        if version.name not in names:
+        if version.name not in names or ticket.name not in names:
+            # An application of somebody else may keep an alembic_version too.
             return StoreStatus(self.location, "foreign" if names else "missing", expected=expected)
         revision = connection.execute(sa.select(version.c.version_num)).scalar() or ""
         if revision == expected:
@@ -266,25 +273,23 @@ class SqlRepository:
         elif revision in REVISIONS:
             state = "outdated"
         else:
-            # An application of somebody else keeps an alembic_version too.
-            state = "newer" if "data_ticket" in names else "foreign"
+            state = "newer"
         return StoreStatus(self.location, state, revision, expected)
 
     def prepare(self) -> StoreStatus:
         """Create the tables in a new, empty database."""
-        with translated(self.location), self._engine.connect() as connection:
-            with connection.begin():
+        with translated(self.location), self._engine.connect() as connection, connection.begin():
+            status = self._status(connection)
+            if status.state == "missing":
+                metadata.create_all(connection)
+                connection.execute(sa.insert(version).values(version_num=REVISIONS[-1]))
                 status = self._status(connection)
-                if status.state == "missing":
-                    metadata.create_all(connection)
-                    connection.execute(sa.insert(version).values(version_num=REVISIONS[-1]))
-                    status = self._status(connection)
         _refuse_unless_ready(status)
         return status
 
     def upgrade(self) -> StoreStatus:
         """Bring the schema up to date, by Alembic; a new database is created, a current one left alone."""
-        from ticketcore.adapters.sql.migrate import upgrade  # noqa: PLC0415 - Alembic costs a quarter of a second
+        from ticketcore.adapters.sql.migrate import upgrade
 
         status = self.status()
         if status.state == "missing":
@@ -306,7 +311,9 @@ def _read_url(text: str) -> URL:
     try:
         url = make_url(text)
     except sa.exc.ArgumentError:
-        raise ConfigError([Problem("database.url", "is no database URL; expected one such as sqlite:///ticketcore.db")]) from None
+        raise ConfigError(
+            [Problem("database.url", "is no database URL; expected one such as sqlite:///ticketcore.db")]
+        ) from None
     if url.get_backend_name() != "sqlite":
         raise ConfigError([Problem("database.url", f"{url.get_backend_name()} is not supported; known: sqlite")])
     return url
@@ -328,16 +335,11 @@ def _set_up(connection: Any, _record: Any) -> None:
     """Set up a new connection: our own BEGIN, a write-ahead log, and a flush at every commit."""
     connection.isolation_level = None
     connection.execute("PRAGMA synchronous=FULL")
-    connection.execute("PRAGMA foreign_keys=ON")
-    if connection.execute("PRAGMA query_only").fetchone() == (0,):
-        mode = connection.execute("PRAGMA journal_mode").fetchone()
-        if mode == ("delete",):
-            _use_write_ahead_log(connection)
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("delete",):
+        _use_write_ahead_log(connection)
 
 
 def _use_write_ahead_log(connection: Any) -> None:
-    import sqlite3  # noqa: PLC0415 - the driver is at hand, its error class is not
-
     try:
         connection.execute("PRAGMA journal_mode=WAL")
     except sqlite3.OperationalError as error:

@@ -105,7 +105,7 @@ def _ordering(table: sa.Table, order: Order) -> sa.ColumnElement[Any]:
 
 
 def _behind(table: sa.Table, shape: Shape) -> sa.ColumnElement[bool]:
-    """Return the condition of a row that comes after the one whose key values are bound as a0, a1, …"""
+    """Return the condition of a row that comes after the one whose key values are bound as a0, a1 and so on."""
     absent = shape.after or ()
     ways: list[sa.ColumnElement[bool]] = []
     same: list[sa.ColumnElement[bool]] = []
@@ -146,7 +146,7 @@ def count(shape: Shape, by: str | None = None) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=64)
-def insert(kind: type, given: str) -> sa.Insert:
+def insert(kind: Any, given: str) -> sa.Insert:
     """Return the statement that adds a record; it returns the field that the store gives (if any)."""
     table = TABLES[kind]
     columns = {name: sa.bindparam(name, type_=table.c[name].type) for name in FIELDS[kind] if name != given}
@@ -155,14 +155,14 @@ def insert(kind: type, given: str) -> sa.Insert:
 
 
 @lru_cache(maxsize=64)
-def get(kind: type, key: str) -> sa.Select[Any]:
+def get(kind: Any, key: str) -> sa.Select[Any]:
     """Return the statement that reads the record with a key (bound as ``key``)."""
     table = TABLES[kind]
     return sa.select(*(table.c[name] for name in FIELDS[kind])).where(table.c[key] == sa.bindparam("key"))
 
 
 @lru_cache(maxsize=64)
-def update(kind: type, key: str, given: str, *, versioned: bool) -> sa.Update:
+def update(kind: Any, key: str, given: str, *, versioned: bool) -> sa.Update:
     """Return the statement that overwrites a record, if it still has the version bound as ``seen``."""
     table = TABLES[kind]
     fields = [name for name in FIELDS[kind] if name not in {key, given}]
@@ -175,7 +175,7 @@ def update(kind: type, key: str, given: str, *, versioned: bool) -> sa.Update:
 
 
 @lru_cache(maxsize=64)
-def delete(kind: type, key: str) -> sa.Delete:
+def delete(kind: Any, key: str) -> sa.Delete:
     """Return the statement that deletes the record with a key (bound as ``key``)."""
     table = TABLES[kind]
     return sa.delete(table).where(table.c[key] == sa.bindparam("key"))

@@ -198,7 +198,7 @@ def contents(repository: Repository) -> dict[type, list[object]]:
         return {kind: transaction.find(every(kind)) for kind in KINDS}
 
 
-def key_of(record: object) -> Any:  # noqa: ANN401 - a text or a number
+def key_of(record: object) -> Any:
     """Return the key of ``record``."""
     return getattr(record, KINDS[type(record)].key)
 

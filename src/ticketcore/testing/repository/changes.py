@@ -76,9 +76,7 @@ class ChangeTests(Suite):
         emails = ["ann@example.com", "Ann@example.com", "änn@example.com", "ann@example.com "]
         store(repository, *(make_person(email=email) for email in emails))
 
-    def test_a_versioned_record_comes_back_with_the_next_version(
-        self, repository: Repository
-    ) -> None:
+    def test_a_versioned_record_comes_back_with_the_next_version(self, repository: Repository) -> None:
         """Each save counts one further."""
         [ticket] = store(repository, make_ticket())
         first = save(repository, evolve(ticket, subject="first", work_score=0))

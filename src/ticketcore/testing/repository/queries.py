@@ -109,9 +109,7 @@ class QueryTests(Suite):
                 whole = evolve(query, order=(), limit=None, after=None)
                 equal(transaction.count(query), len(select(records, whole)), f"count of {query}")
 
-    def check_where(
-        self, repository: Repository, records: Sequence[R], *conditions: Expression
-    ) -> None:
+    def check_where(self, repository: Repository, records: Sequence[R], *conditions: Expression) -> None:
         """Check which of ``records`` fit each of ``conditions``."""
         kind = type(records[0])
         order = (Order(KINDS[kind].key),)
@@ -122,10 +120,7 @@ class QueryTests(Suite):
         """All operators work on text, numbers and instants."""
         tickets = store(
             repository,
-            *(
-                make_ticket(subject=s, work_score=n)
-                for s, n in zip("abc", (9, 10, 11), strict=True)
-            ),
+            *(make_ticket(subject=s, work_score=n) for s, n in zip("abc", (9, 10, 11), strict=True)),
             *(make_ticket(created_date=NOW + timedelta(microseconds=n)) for n in (-1, 0, 1)),
         )
         values: dict[str, object] = {"subject": "b", "work_score": 10, "created_date": NOW}
@@ -157,9 +152,7 @@ class QueryTests(Suite):
     def test_a_word_of_a_vocabulary_is_also_text(self, repository: Repository) -> None:
         """A member finds its text in a field that holds text."""
         rules = store(repository, *(make_assign_rule(priority=p) for p in ("HIGH", "LOW", "")))
-        self.check_where(
-            repository, rules, eq("priority", Priority.HIGH), one_of("priority", (Priority.LOW, ""))
-        )
+        self.check_where(repository, rules, eq("priority", Priority.HIGH), one_of("priority", (Priority.LOW, "")))
 
     def test_absent_values_are_never_compared(self, repository: Repository) -> None:
         """A comparison with None on either side is not true, whatever the operator."""
@@ -247,9 +240,7 @@ class QueryTests(Suite):
         texts += ["\u00e9", "z", "10", "9", "\ufffd", "\U0001f3ab", "a\U0001f3ab", "'", HARD_TEXT]
         comments = store(repository, *(make_comment(text=text) for text in texts))
         ops = (Op.EQ, Op.NE, Op.LT, Op.GE)
-        self.check_where(
-            repository, comments, *(Condition("text", op, text) for text in texts for op in ops)
-        )
+        self.check_where(repository, comments, *(Condition("text", op, text) for text in texts for op in ops))
         order = (Order("text"), Order("guid"))
         self.check(repository, comments, Query(Comment, order=order))
 

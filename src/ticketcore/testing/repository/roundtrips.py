@@ -92,9 +92,7 @@ class RoundTripTests(Suite):
             make_user(person_guid=""),
         )
 
-    def test_every_word_of_a_vocabulary_comes_back_as_a_member(
-        self, repository: Repository
-    ) -> None:
+    def test_every_word_of_a_vocabulary_comes_back_as_a_member(self, repository: Repository) -> None:
         """Statuses, priorities, types and states come back as enum members."""
         check_kept(
             repository,
@@ -168,10 +166,7 @@ class RoundTripTests(Suite):
         """However many add at once, each ticket has a number of its own."""
 
         def add() -> list[int]:
-            return [
-                persistently(lambda: store(repository, make_ticket()))[0].ticket_number
-                for _ in range(5)
-            ]
+            return [persistently(lambda: store(repository, make_ticket()))[0].ticket_number for _ in range(5)]
 
         numbers = [number for part in at_once(*[add] * 4) for number in part]
         equal(len(set(numbers)), 20, f"different numbers among {sorted(numbers)}")

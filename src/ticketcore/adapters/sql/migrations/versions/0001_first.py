@@ -58,9 +58,7 @@ def upgrade() -> None:
         ),
         sa.Column(
             "TicketType",
-            sa.Enum(
-                "USER", "INTERNAL", "BUG", "FEATURE", name="ticket_type", create_constraint=True
-            ),
+            sa.Enum("USER", "INTERNAL", "BUG", "FEATURE", name="ticket_type", create_constraint=True),
             nullable=False,
         ),
         sa.Column("RequestedBy", sa.String(length=255), nullable=False),
@@ -116,9 +114,7 @@ def upgrade() -> None:
         sa.Column("CreatedDate", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("Guid"),
     )
-    op.create_index(
-        "ix_comment_ticket", "data_ticket_comment", ["TicketGuid", "CreatedDate"], unique=False
-    )
+    op.create_index("ix_comment_ticket", "data_ticket_comment", ["TicketGuid", "CreatedDate"], unique=False)
     op.create_table(
         "data_ticket_history",
         sa.Column("Guid", sa.CHAR(length=50), nullable=False),
@@ -137,9 +133,7 @@ def upgrade() -> None:
         sa.Column("Hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("Guid"),
     )
-    op.create_index(
-        "ux_history_ticket_seq", "data_ticket_history", ["TicketGuid", "Seq"], unique=True
-    )
+    op.create_index("ux_history_ticket_seq", "data_ticket_history", ["TicketGuid", "Seq"], unique=True)
     op.create_table(
         "def_person",
         sa.Column("PersonGuid", sa.CHAR(length=50), nullable=False),

@@ -1,0 +1,76 @@
+"""The demonstration."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC
+from pathlib import Path
+
+import click
+
+from ticketcore.cli.base import command, shared
+from ticketcore.cli.output import Column, print_json, print_table, render, say, text
+
+
+@command("demo", "ticketcore demo", "ticketcore demo --folder /tmp/desk")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("ticketcore-demo"),
+    show_default=True,
+    help="Where its database, configuration and mails go.",
+)
+def demo(folder: Path) -> None:
+    """Play a day at a ticket desk.
+
+    People, rules, service levels and tickets with a past, in a database of their own, to look at and to
+    go on with. It can be played again.
+    """
+    from ticketcore.cli.queries import HISTORY_COLUMNS, print_summary, what
+    from ticketcore.cli.session import print_tickets, when
+    from ticketcore.demo import play
+    from ticketcore.serde import to_plain
+
+    result = play(folder)
+    if shared(click.get_current_context()).json:
+        print_json(
+            {
+                "tickets": to_plain(result.tickets),
+                "summary": result.summary,
+                "trail": to_plain(result.trail),
+                "database": str(result.database),
+                "config": str(result.config),
+                "mail_folder": str(result.mail_folder),
+            }
+        )
+        return
+    _head("Tickets")
+    print_tickets(result.tickets, result.names, lambda ticket: result.sla[ticket.guid])
+    _head("How many are in each status")
+    print_summary(result.summary)
+    _head(f"The history of ticket {result.trail_of.ticket_number}: {result.trail_of.subject}")
+    print_table(
+        HISTORY_COLUMNS,
+        (
+            (row.seq, when(row.action_date, UTC), row.action_by, row.action, what(row, result.names), row.note)
+            for row in result.trail
+        ),
+    )
+    _head("A move that the workflow refuses")
+    say(result.refused)
+    _head("Mails that went out")
+    print_table(
+        (Column("Sent"), Column("To", wrap=True), Column("Event"), Column("Subject", wrap=True)),
+        ((when(sent, UTC), to, event, subject) for sent, to, event, subject in result.mails),
+    )
+    number = result.trail_of.ticket_number
+    config = shlex.quote(str(result.config))
+    click.echo()
+    say(f"The database is {result.database}, the mails are in {result.mail_folder}. Go on with:")
+    for arguments in (f"read {number}", f"history {number}", "overdue"):
+        click.echo(f"  ticketcore --config {config} {arguments}")
+
+
+def _head(title: str) -> None:
+    click.echo()
+    render(text(title, "bold"))

@@ -1,0 +1,157 @@
+"""The entry point ``ticketcore``: the table of commands, and what errors become."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from ticketcore import __version__
+from ticketcore.cli.base import LazyGroup, Table
+
+_TICKETS = "ticketcore.cli.tickets"
+_MOVES = "ticketcore.cli.moves"
+_TALK = "ticketcore.cli.talk"
+_QUERIES = "ticketcore.cli.queries"
+_POLICIES = "ticketcore.cli.policies"
+_PEOPLE = "ticketcore.cli.people"
+_SYSTEM = "ticketcore.cli.system"
+
+COMMANDS: Table = {
+    "Tickets": {
+        "create": (_TICKETS, "create", "Create a ticket."),
+        "read": (_TICKETS, "read", "Show a ticket."),
+        "update": (_TICKETS, "update", "Change what describes a ticket."),
+        "change-status": (_MOVES, "change_status", "Move a ticket to another status."),
+        "resolve": (_MOVES, "resolve", "Say that the work on a ticket is done."),
+        "close": (_MOVES, "close", "Close a ticket whose solution is accepted."),
+        "escalate": (_MOVES, "escalate", "Escalate a ticket and alert its contacts."),
+        "cancel": (_MOVES, "cancel", "Cancel a ticket for good."),
+        "reopen": (_MOVES, "reopen", "Take up a resolved or closed ticket again."),
+        "assign": (_MOVES, "assign", "Give a ticket to somebody."),
+        "add-watcher": (_TALK, "add_watcher", "Let an address be told of every event."),
+        "remove-watcher": (_TALK, "remove_watcher", "Stop telling an address."),
+        "watchers": (_TALK, "watchers", "List who watches a ticket."),
+        "comment": (_TALK, "comment", "Comment on a ticket."),
+        "comments": (_TALK, "comments", "List the comments on a ticket."),
+    },
+    "Questions": {
+        "history": (_QUERIES, "history", "Show the audit trail of a ticket."),
+        "list": (_QUERIES, "list_tickets", "List tickets, filtered and page by page."),
+        "open-tickets": (_QUERIES, "open_tickets", "List the tickets that need work."),
+        "overdue": (_QUERIES, "overdue", "List the tickets that are past a deadline."),
+        "unassigned": (_QUERIES, "unassigned", "List the open tickets nobody works on."),
+        "by-assignee": (_QUERIES, "by_assignee", "List somebody's open tickets."),
+        "summary": (_QUERIES, "summary", "Count the tickets in each status."),
+        "breach-count": (_QUERIES, "breach_count", "Count the tickets that missed a target."),
+    },
+    "Rules and service levels": {
+        "auto-assign": (_POLICIES, "auto_assign", "Show who would get a ticket."),
+        "list-rules": (_POLICIES, "list_rules", "List the auto-assign rules."),
+        "add-rule": (_POLICIES, "add_rule", "Add an auto-assign rule."),
+        "remove-rule": (_POLICIES, "remove_rule", "Remove an auto-assign rule."),
+        "set-sla": (_POLICIES, "set_sla", "Set the service level of a priority."),
+        "list-sla": (_POLICIES, "list_sla", "List the service levels."),
+        "raci": (_POLICIES, "raci", "Show who is told of an escalation."),
+        "check-escalations": (_POLICIES, "check_escalations", "List the tickets to escalate."),
+    },
+    "People": {
+        "add-person": (_PEOPLE, "add_person", "Add somebody who can get tickets."),
+        "list-people": (_PEOPLE, "list_people", "List everybody."),
+    },
+    "System": {
+        "demo": ("ticketcore.cli.demo", "demo", "Play a day at a ticket desk."),
+        "workflow": (_SYSTEM, "workflow", "Show which status may follow which."),
+        "worker": ("ticketcore.cli.worker", "worker", "Run the jobs in the background: deliveries."),
+        "outbox": (_SYSTEM, "outbox", "Look after the messages that go out."),
+        "audit": (_SYSTEM, "audit", "Check the audit trail."),
+        "db": (_SYSTEM, "db", "Look after the database."),
+    },
+}
+
+INTERRUPTED = 130
+
+
+class Root(LazyGroup):
+    """The root group: turns every error into a message and an exit status, and nothing else does."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run a command line and exit."""
+        kwargs["standalone_mode"] = False
+        try:
+            status = super().main(*args, **kwargs)
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.ClickException as error:
+            sys.exit(_refused(error))
+        except click.Abort:  # click's name for control-C
+            sys.exit(INTERRUPTED)
+        except Exception as error:  # noqa: BLE001 - the last place where one can be caught
+            sys.exit(_failed(error))
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command, and write out what it printed while a failure to do so can be told."""
+        result = super().invoke(ctx)
+        sys.stdout.flush()
+        return result
+
+
+def _refused(error: click.ClickException) -> int:
+    """Report what was wrong with the command line itself; return the exit status."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+        click.echo(f"Try '{error.ctx.command_path} --help' for help.\n", err=True)
+    _report(error.format_message().splitlines())
+    return error.exit_code
+
+
+def _failed(error: Exception) -> int:
+    """Report any other error; return the exit status."""
+    from ticketcore.errors import ConfigError, PluginError, TicketcoreError
+
+    if isinstance(error, TicketcoreError):
+        _report(error.lines())
+        return 3 if isinstance(error, ConfigError) else 4 if isinstance(error, PluginError) else 1
+    if os.environ.get("TICKETCORE_DEBUG") == "1":
+        import traceback
+
+        click.echo("".join(traceback.format_exception(error)), err=True)
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        _report([f"{where}{error.strerror}"])
+    else:
+        _report([f"unexpected {type(error).__name__}: {error}: please report"])
+    return 1
+
+
+def _report(lines: list[str]) -> None:
+    from ticketcore.cli.output import one_line
+
+    for line in lines:
+        click.echo(f"Error: {one_line(line)}", err=True)
+
+
+cli = Root(
+    "ticketcore",
+    table=COMMANDS,
+    help="Track tickets: their life, their deadlines, and who is told of what.\n\n"
+    "T stands for a ticket number or a guid. Every command has --help.",
+    epilog="\b\nExample: ticketcore demo\n"
+    '         ticketcore create "Printer on fire" --priority HIGH\n'
+    "         ticketcore list --status NEW --json",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+click.version_option(__version__, prog_name="ticketcore")(cli)
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that lacks a letter shows its number instead.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    cli.main(prog_name="ticketcore")

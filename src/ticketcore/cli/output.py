@@ -1,0 +1,147 @@
+"""How results are written: JSON, tables, lines; text that somebody typed is made harmless first."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.text import Text
+
+NONE = "—"
+"""What stands where there is no value."""
+
+# Control characters (but line feed and tabulator), the marks that turn the direction of writing, line
+# separators and half surrogate pairs: all that makes a terminal do or show something else.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+
+STYLES = {
+    "CRITICAL": "bold white on red",
+    "HIGH": "red",
+    "MEDIUM": "yellow",
+    "LOW": "green",
+    "INFO": "dim",
+    "NEW": "cyan",
+    "TRIAGED": "cyan",
+    "IN_PROGRESS": "blue",
+    "ON_HOLD": "magenta",
+    "ESCALATED": "bold red",
+    "RESOLVED": "green",
+    "CLOSED": "dim",
+    "CANCELLED": "dim",
+    "DEAD": "red",
+    "DELIVERED": "green",
+}
+"""The colours of values that come from a fixed list."""
+
+
+def clean(text: str) -> str:
+    """Return ``text`` with escape sequences in the place of what a terminal would act on."""
+    unix = text.replace("\r\n", "\n")
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), unix)
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` cleaned and as a single line."""
+    return " ".join(clean(text).split())
+
+
+def say(text: str) -> None:
+    """Print a line to standard output."""
+    click.echo(one_line(text))
+
+
+def note(text: str) -> None:
+    """Print a line to standard error: what is no data."""
+    click.echo(one_line(text), err=True)
+
+
+def print_json(value: object) -> None:
+    """Print plain data as JSON."""
+    unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
+    text = json.dumps(value, ensure_ascii=not unicode, indent=2)
+    click.echo(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+@frozen
+class Column:
+    """A column of a table: its heading, and how it gives way on a narrow terminal."""
+
+    heading: str
+    right: bool = False
+    wrap: bool = False
+
+
+def text(value: object, style: str = "") -> Text:
+    """Return ``value`` as text that rich shows as it is."""
+    from rich.text import Text
+
+    shown = clean(str(value))
+    return Text(shown, style or STYLES.get(shown, ""))
+
+
+def console() -> Console:
+    """Return where to print: as wide as the terminal, or as wide as it takes when there is none."""
+    from rich.console import Console
+
+    terminal = sys.stdout.isatty()
+    return Console(
+        file=sys.stdout,
+        width=None if terminal else 100_000,
+        force_terminal=terminal,
+        color_system="auto" if terminal and not os.environ.get("NO_COLOR") else None,
+        emoji=False,
+        markup=False,
+        highlight=False,
+        legacy_windows=False,
+    )
+
+
+def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; on a terminal it fits, elsewhere nothing is cut."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(
+            column.heading,
+            justify="right" if column.right else "left",
+            no_wrap=not column.wrap,
+            overflow="fold" if column.wrap else "ellipsis",
+        )
+    for row in rows:
+        table.add_row(*(text(one_line(str(cell))) for cell in row))
+    render(table)
+
+
+def print_facts(facts: Iterable[tuple[str, object]]) -> None:
+    """Print names and their values below each other; a value may be something that rich renders."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts:
+        table.add_row(name, value if isinstance(value, Text) else text(value))
+    render(table)
+
+
+def render(*parts: RenderableType) -> None:
+    """Print what rich renders, without the blanks that fill up the ends of its lines."""
+    target = console()
+    if sys.stdout.isatty():
+        target.print(*parts, sep="\n")
+        return
+    with target.capture() as captured:
+        target.print(*parts, sep="\n")
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

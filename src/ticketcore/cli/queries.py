@@ -1,0 +1,207 @@
+"""Questions about tickets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from ticketcore.cli.base import command, with_session
+from ticketcore.cli.options import PRIORITY, REFERENCE, STATUS, TYPE, choice, package_filter, ticket_argument
+from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
+from ticketcore.domain.history import Action, HistoryEntry
+from ticketcore.services.queries import SORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ticketcore.cli.session import Session
+
+_PAGE = 50
+
+
+@command("history", "ticketcore history 7")
+@ticket_argument
+@with_session
+def history(session: Session, ticket: str) -> None:
+    """Show the audit trail of a ticket.
+
+    Every change has its row, in order. Whether rows were tampered with, ticketcore audit verify says.
+    """
+    found = session.desk.queries.get_history(ticket)
+    people: dict[str, str] = {}
+    if not session.json:
+        values = [row.new_value for row in found] + [row.old_value for row in found]
+        assignees = {
+            value for row, value in zip(found * 2, values, strict=True) if row.action == Action.ASSIGNED and value
+        }
+        people = session.desk.people.names(assignees) if assignees else {}
+    session.show_records(
+        found,
+        HISTORY_COLUMNS,
+        lambda row: (row.seq, session.when(row.action_date), row.action_by, row.action, what(row, people), row.note),
+        "No history.",
+    )
+
+
+HISTORY_COLUMNS = (
+    Column("#", right=True),
+    Column("When"),
+    Column("Who", wrap=True),
+    Column("Action"),
+    Column("What", wrap=True),
+    Column("Note", wrap=True),
+)
+
+
+def what(row: HistoryEntry, names: Mapping[str, str]) -> str:
+    """Return what changed according to a row of the history; ``names`` are those of assignees."""
+    old, new = row.old_value or "", row.new_value or ""
+    if row.action == Action.CREATED:
+        try:
+            return str(json.loads(new)["subject"])
+        except (ValueError, KeyError, TypeError):  # a value that was erased
+            return new
+    if row.action == Action.ASSIGNED:
+        old, new = names.get(old, old), names.get(new, new)
+    if row.action == Action.COMMENT_ADDED:
+        return new
+    change = f"{old} → {new or NONE}" if old else new
+    return f"{row.field}: {change}" if row.action in {Action.UPDATED, Action.SLA_CHANGED} else change
+
+
+@command(
+    "list",
+    "ticketcore list --status NEW --status TRIAGED --sort -priority",
+    "ticketcore list --package CORE --created-after 2026-05-01 --limit 20 --after 120",
+)
+@package_filter
+@click.option("--status", type=STATUS, multiple=True, help="Only this status; repeatable.")
+@click.option("--priority", type=PRIORITY, multiple=True, help="Only this priority; repeatable.")
+@click.option("--assignee", metavar="USER", help="Only this one's; \"\" for nobody's.")
+@click.option("--project", help='Only this project; "" for tickets without one.')
+@click.option("--type", "ticket_type", type=TYPE, multiple=True, help="Only this type; repeatable.")
+@click.option("--created-after", metavar="DATE", help="Only tickets created at or after it (ISO 8601).")
+@click.option("--created-before", metavar="DATE", help="Only tickets created before it (ISO 8601).")
+@click.option(
+    "--sort",
+    type=choice([*SORTS, *(f"-{name}" for name in SORTS)]),
+    metavar="KEY",
+    default="number",
+    show_default=True,
+    help=f"{', '.join(SORTS)}; with - in front reversed.",
+)
+@click.option("--limit", type=click.IntRange(min=1), default=_PAGE, show_default=True, help="The most tickets to list.")
+@click.option("--after", metavar="T", type=REFERENCE, help="Go on behind this ticket: the last one of the page before.")
+@with_session
+def list_tickets(
+    session: Session,
+    *,
+    package: str | None,
+    status: tuple[str, ...],
+    priority: tuple[str, ...],
+    assignee: str | None,
+    project: str | None,
+    ticket_type: tuple[str, ...],
+    created_after: str | None,
+    created_before: str | None,
+    sort: str,
+    limit: int,
+    after: str | None,
+) -> None:
+    """List tickets, filtered and page by page.
+
+    When there are more, a line on standard error says how to get them.
+    """
+    found = session.desk.queries.get_tickets_by_filter(
+        package,
+        status or None,
+        priority or None,
+        assignee,
+        project=project,
+        ticket_type=ticket_type or None,
+        created_after=created_after,
+        created_before=created_before,
+        sort=sort,
+        limit=limit + 1,
+        after=after,
+    )
+    page = found[:limit]
+    session.show_tickets(page)
+    if len(found) > limit:
+        note(f"There are more tickets; for the next ones repeat with: --after {page[-1].ticket_number}")
+
+
+@command("open-tickets", "ticketcore open-tickets --package CORE")
+@package_filter
+@with_session
+def open_tickets(session: Session, package: str | None) -> None:
+    """List the tickets that need work.
+
+    These are all that are not RESOLVED, CLOSED or CANCELLED.
+    """
+    session.show_tickets(session.desk.queries.get_open_tickets(package), "No open tickets.")
+
+
+@command("overdue", "ticketcore overdue")
+@package_filter
+@with_session
+def overdue(session: Session, package: str | None) -> None:
+    """List the tickets that are past a deadline.
+
+    These are the open ones that owe an answer or a solution.
+    """
+    session.show_tickets(session.desk.queries.get_overdue_tickets(package), "No overdue tickets.")
+
+
+@command("unassigned", "ticketcore unassigned --package CORE")
+@package_filter
+@with_session
+def unassigned(session: Session, package: str | None) -> None:
+    """List the open tickets nobody works on."""
+    session.show_tickets(session.desk.queries.get_unassigned_tickets(package), "No unassigned tickets.")
+
+
+@command("by-assignee", "ticketcore by-assignee ann@example.com")
+@click.argument("user")
+@with_session
+def by_assignee(session: Session, user: str) -> None:
+    """List somebody's open tickets.
+
+    USER is an address, a login name or a guid.
+    """
+    session.show_tickets(session.desk.queries.get_tickets_by_assignee(user), f"No open tickets of {user}.")
+
+
+@command("summary", "ticketcore summary --package CORE")
+@package_filter
+@with_session
+def summary(session: Session, package: str | None) -> None:
+    """Count the tickets in each status."""
+    counts = session.desk.queries.get_status_summary(package)
+    if session.json:
+        print_json(counts)
+    else:
+        print_summary(counts)
+
+
+def print_summary(counts: Mapping[str, int]) -> None:
+    """Print how many tickets are in each status."""
+    rows = [*counts.items(), ("all", sum(counts.values()))]
+    print_table((Column("Status"), Column("Tickets", right=True)), rows)
+
+
+@command("breach-count", "ticketcore breach-count --package CORE")
+@package_filter
+@with_session
+def breach_count(session: Session, package: str | None) -> None:
+    """Count the tickets that missed a target.
+
+    These are all that were answered or solved too late, and the open ones that are past a deadline.
+    """
+    count = session.desk.queries.get_sla_breach_count(package)
+    if session.json:
+        print_json({"breach_count": count})
+    else:
+        say(f"{count} ticket{'' if count == 1 else 's'} missed an SLA target")

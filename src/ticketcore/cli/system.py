@@ -1,0 +1,202 @@
+"""What keeps the system running: workflow, outbox, audit trail, database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ticketcore.cli.base import LazyGroup, command, with_session
+from ticketcore.cli.options import choice, ticket_argument
+from ticketcore.cli.output import NONE, Column, note, print_facts, print_json, say
+from ticketcore.domain.events import OutboxMessage, OutboxState
+from ticketcore.domain.history import verify_chain
+from ticketcore.domain.workflow import to_mermaid
+from ticketcore.serde import to_plain
+
+if TYPE_CHECKING:
+    from ticketcore.cli.session import Session
+    from ticketcore.ports.repository import StoreStatus
+
+_PAGE = 50
+
+
+@command("workflow", "ticketcore workflow", "ticketcore workflow --json")
+@click.option("--package", help="The package. [default: ticket.package of the configuration]")
+@with_session
+def workflow(session: Session, package: str | None) -> None:
+    """Show which status may follow which.
+
+    The text is a Mermaid state diagram, which many editors and web sites draw; --json gives the
+    declaration.
+    """
+    found = session.desk.workflow(session.desk.default_package if package is None else package)
+    if session.json:
+        print_json(
+            {
+                "name": found.name,
+                "initial": found.initial.value,
+                "transitions": {s.value: [t.value for t in targets] for s, targets in found.moves.items()},
+                "final": [status.value for status in found.statuses if status in found.final],
+            }
+        )
+    else:
+        click.echo(to_mermaid(found))
+
+
+_OUTBOX_COLUMNS = (
+    Column("Created"),
+    Column("Event"),
+    Column("Recipient", wrap=True),
+    Column("State"),
+    Column("Attempts", right=True),
+    Column("Next attempt"),
+    Column("Guid"),
+    Column("Last error", wrap=True),
+)
+
+
+@command("list", "ticketcore outbox list --state DEAD")
+@click.option("--state", type=choice(OutboxState), help="Only this state.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_PAGE,
+    show_default=True,
+    help="The most messages to list: the newest.",
+)
+@with_session
+def outbox_list(session: Session, state: str | None, limit: int) -> None:
+    """List the messages in the outbox.
+
+    The oldest comes first. DEAD ones were given up: see ticketcore outbox retry.
+    """
+
+    def row(message: OutboxMessage) -> tuple[object, ...]:
+        waiting = message.state is OutboxState.PENDING
+        return (
+            session.when(message.created_date),
+            message.notify_code,
+            message.recipient or message.channel,
+            message.state,
+            message.attempts,
+            session.when(message.next_attempt) if waiting else NONE,
+            message.guid,
+            message.last_error,
+        )
+
+    found = session.desk.notifications.list_outbox(state, limit=limit + 1)
+    session.show_records(found[-limit:], _OUTBOX_COLUMNS, row, "No messages.")
+    if len(found) > limit:
+        note(f"There are older messages; for more of them give a higher --limit than {limit}")
+
+
+@command("retry", "ticketcore outbox retry")
+@click.argument("guid", required=False)
+@with_session
+def outbox_retry(session: Session, guid: str | None) -> None:
+    """Make messages that were given up due again.
+
+    All of them, or the one named by GUID (also if it is only waiting). The worker delivers them.
+    """
+    count = session.desk.notifications.retry(guid)
+    if session.json:
+        print_json({"retried": count})
+    else:
+        say(f"{count} message{' is' if count == 1 else 's are'} due again")
+
+
+@command("verify", "ticketcore audit verify 7")
+@ticket_argument
+@with_session
+def audit_verify(session: Session, ticket: str) -> None:
+    """Check that the audit trail of a ticket is intact.
+
+    Each row is chained to the one before it, so a row that was changed or removed shows. The exit status
+    is 1 if so.
+    """
+    rows = session.desk.queries.get_history(ticket)
+    problems = verify_chain(rows)
+    if session.json:
+        print_json({"ticket_guid": rows[0].ticket_guid if rows else None, "rows": len(rows), "problems": problems})
+    elif not problems:
+        say(f"The audit trail of ticket {ticket} is intact: {len(rows)} rows")
+    for problem in problems:
+        note(f"Error: audit trail of ticket {ticket}: {problem}")
+    if problems:
+        click.get_current_context().exit(1)
+
+
+def _show_store(session: Session, status: StoreStatus) -> None:
+    if session.json:
+        print_json(to_plain(status))
+        return
+    facts = [("Database", status.location), ("State", status.state), ("Schema", status.revision or NONE)]
+    print_facts([*facts, ("Expected", status.expected)] if status.expected != status.revision else facts)
+
+
+@command("init", "ticketcore db init")
+@with_session
+def db_init(session: Session) -> None:
+    """Make a new database ready for use.
+
+    One that is ready stays as it is.
+    """
+    _show_store(session, session.desk.init_store())
+
+
+@command("status", "ticketcore db status")
+@with_session
+def db_status(session: Session) -> None:
+    """Show where the database is and whether it is ready.
+
+    State is ready, missing, outdated (see ticketcore db upgrade), newer (upgrade ticketcore) or foreign (it
+    holds something else).
+    """
+    _show_store(session, session.desk.store_status())
+
+
+@command("upgrade", "ticketcore db upgrade")
+@with_session
+def db_upgrade(session: Session) -> None:
+    """Bring the database to the schema of this version."""
+    _show_store(session, session.desk.upgrade_store())
+
+
+_HERE = __name__
+
+outbox = LazyGroup(
+    "outbox",
+    help="Look after the messages that go out.",
+    epilog="\b\nExample: ticketcore outbox list --state DEAD",
+    table={
+        "Commands": {
+            "list": (_HERE, "outbox_list", "List the messages in the outbox."),
+            "retry": (_HERE, "outbox_retry", "Make messages that were given up due again."),
+        }
+    },
+)
+
+audit = LazyGroup(
+    "audit",
+    help="Check the audit trail.",
+    epilog="\b\nExample: ticketcore audit verify 7",
+    table={
+        "Commands": {
+            "verify": (_HERE, "audit_verify", "Check that the audit trail of a ticket is intact."),
+        }
+    },
+)
+
+db = LazyGroup(
+    "db",
+    help="Look after the database.",
+    epilog="\b\nExample: ticketcore db status",
+    table={
+        "Commands": {
+            "init": (_HERE, "db_init", "Make a new database ready for use."),
+            "status": (_HERE, "db_status", "Show where the database is and whether it is ready."),
+            "upgrade": (_HERE, "db_upgrade", "Bring the database to the schema of this version."),
+        }
+    },
+)

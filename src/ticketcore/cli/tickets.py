@@ -1,0 +1,207 @@
+"""Making, showing and describing tickets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ticketcore.cli.base import command, with_session
+from ticketcore.cli.options import PRIORITY, REQUESTED_BY_TYPE, TYPE, ticket_argument
+from ticketcore.cli.output import NONE, clean, console, print_facts, print_json, render, text
+from ticketcore.domain.sla import overdue
+from ticketcore.domain.ticket import Ticket
+from ticketcore.serde import to_plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from ticketcore.cli.session import Session
+    from ticketcore.domain.work import Comment
+
+_LAST_COMMENTS = 5
+
+
+@command(
+    "create",
+    'ticketcore create "Printer on fire" --priority HIGH',
+    'ticketcore create "New laptop" --project OFFICE --watcher ann@example.com --eta 2026-05-01',
+)
+@click.argument("subject")
+@click.option("--description", default="", help="The full text.")
+@click.option("--package", help="The package. [default: ticket.package of the configuration]")
+@click.option("--project", default="", help="The project within the package.")
+@click.option("--priority", type=PRIORITY, default="MEDIUM", show_default=True, help="How urgent it is.")
+@click.option("--type", "ticket_type", type=TYPE, default="USER", show_default=True, help="What kind of request it is.")
+@click.option("--requested-by", metavar="NAME", help="Who raised it. [default: who acts]")
+@click.option(
+    "--requested-by-type",
+    type=REQUESTED_BY_TYPE,
+    default="INTERNAL",
+    show_default=True,
+    help="How to read --requested-by: somebody known here, an address, or the system itself.",
+)
+@click.option("--assign-to", metavar="USER", help="Who works on it. [default: as the auto-assign rules decide]")
+@click.option("--watcher", "watchers", metavar="EMAIL", multiple=True, help="Who is told of every event; repeatable.")
+@click.option("--eta", metavar="DATE", help="Estimated completion; a date means the end of that day.")
+@with_session
+def create(
+    session: Session,
+    subject: str,
+    *,
+    description: str,
+    package: str | None,
+    project: str,
+    priority: str,
+    ticket_type: str,
+    requested_by: str | None,
+    requested_by_type: str,
+    assign_to: str | None,
+    watchers: tuple[str, ...],
+    eta: str | None,
+) -> None:
+    """Create a ticket.
+
+    Deadlines come from the service level of its package and priority. Without --assign-to, the
+    auto-assign rules decide who gets it.
+    """
+    ticket = session.desk.tickets.create(
+        subject,
+        description=description,
+        package=package,
+        project=project,
+        priority=priority,
+        ticket_type=ticket_type,
+        requested_by=requested_by,
+        requested_by_type=requested_by_type,
+        assigned_to=assign_to,
+        watchers=watchers,
+        eta_date=eta,
+        action_by=session.by,
+    )
+    parts = [f"Ticket {ticket.ticket_number} created"]
+    if not session.json:
+        assignee = session.names([ticket]).get(ticket.assigned_to)
+        parts.append(f"assigned to {assignee}" if assignee else "unassigned")
+    if ticket.sla_resolution_deadline:
+        parts.append(f"resolution due {session.when(ticket.sla_resolution_deadline)}")
+    session.show_change(ticket, ", ".join(parts))
+
+
+@command("read", "ticketcore read 7", "ticketcore read 7 --json")
+@ticket_argument
+@with_session
+def read(session: Session, ticket: str) -> None:
+    """Show a ticket.
+
+    The card has its state, its deadlines, the text of its estimate (ETA) and its last five comments,
+    internal ones too.
+    """
+    desk = session.desk
+    found = desk.tickets.read(ticket)
+    comments = desk.comments.get_comments(found, include_internal=True)
+    if session.json:
+        last = to_plain(comments[-_LAST_COMMENTS:])
+        print_json({**session.ticket_data([found])[0], "comments": last})
+    else:
+        _print_card(session, found, comments)
+
+
+@command("update", 'ticketcore update 7 --priority CRITICAL --subject "Two printers on fire"')
+@ticket_argument
+@click.option("--subject", help="The title.")
+@click.option("--description", help="The full text.")
+@click.option("--package", help="The package; brings the deadlines of that package.")
+@click.option("--project", help='The project within the package; "" for none.')
+@click.option("--priority", type=PRIORITY, help="How urgent it is; brings new deadlines.")
+@click.option("--type", "ticket_type", type=TYPE, help="What kind of request it is; may bring new deadlines.")
+@click.option("--requested-by", metavar="NAME", help="Who raised it.")
+@click.option("--requested-by-type", type=REQUESTED_BY_TYPE, help="How to read --requested-by.")
+@with_session
+def update(session: Session, ticket: str, **fields: str | None) -> None:
+    """Change what describes a ticket.
+
+    What is not named stays as it is.
+    """
+    named = {name: value for name, value in fields.items() if value is not None}
+    if not named:
+        message = "there is nothing to change: name at least one of --subject, --description, --package, --project, "
+        raise click.UsageError(message + "--priority, --type, --requested-by, --requested-by-type")
+    found = session.desk.tickets.update(ticket, action_by=session.by, **named)
+    facts = [
+        "the new description" if name == "description" else f"{name.replace('_', ' ')} {getattr(found, name) or NONE}"
+        for name in named
+    ]
+    session.show_change(found, f"Ticket {found.ticket_number} has {', '.join(facts)}")
+
+
+def _print_card(session: Session, ticket: Ticket, comments: list[Comment]) -> None:
+    from rich.text import Text
+
+    desk = session.desk
+    assignee = session.names([ticket]).get(ticket.assigned_to) or "nobody"
+    badges = Text("  ").join((text(ticket.status), text(ticket.priority), text(ticket.ticket_type)))
+    scope = f"{ticket.package} / {ticket.project}" if ticket.project else ticket.package
+    requester = f"{ticket.requested_by or NONE} ({ticket.requested_by_type})"
+    eta = desk.tickets.get_eta_display(ticket.estimated_date)
+    response = _target(session, ticket, ticket.sla_response_deadline, met=ticket.sla_response_met)
+    resolution = _target(session, ticket, ticket.sla_resolution_deadline, met=ticket.sla_resolution_met)
+    render(text(f"#{ticket.ticket_number}  {ticket.subject}", "bold"))
+    facts: list[tuple[str, object]] = [
+        ("", badges),
+        ("Guid", ticket.guid),
+        ("Package", scope),
+        ("Requested by", requester),
+        ("Assigned to", assignee),
+        ("Created", session.when(ticket.created_date)),
+        ("Updated", session.when(ticket.updated_date)),
+        ("SLA", desk.sla_words(ticket)),
+        ("  Response", response),
+        ("  Resolution", resolution),
+        ("ETA", f"{eta} ({session.when(ticket.estimated_date)})" if eta else NONE),
+        ("Watchers", ", ".join(ticket.watchers) or NONE),
+    ]
+    dates = (("Resolved", ticket.resolved_date), ("Closed", ticket.closed_date))
+    facts[7:7] = [(name, session.when(date)) for name, date in dates if date]
+    print_facts(facts)
+    if ticket.description:
+        click.echo()
+        _print_text(ticket.description, "")
+    if comments:
+        shown = comments[-_LAST_COMMENTS:]
+        title = f"last {len(shown)} of {len(comments)}" if len(shown) < len(comments) else f"{len(shown)}"
+        click.echo()
+        render(text(f"Comments ({title})", "bold"))
+    for comment in comments[-_LAST_COMMENTS:]:
+        print_comment(session, comment)
+
+
+def _target(session: Session, ticket: Ticket, deadline: datetime | None, *, met: bool | None) -> str:
+    if deadline is None:
+        return NONE
+    if met is not None:
+        state = "met" if met else "missed"
+    elif overdue(deadline, met, ticket.sla_paused_at, session.desk.clock.now()):
+        state = "overdue"
+    elif not ticket.is_active:
+        state = "no longer owed"
+    else:
+        state = "paused" if ticket.sla_paused_at else "running"
+    return f"{session.when(deadline)}, {state}"
+
+
+def print_comment(session: Session, comment: Comment) -> None:
+    """Print a comment with who wrote it and when."""
+    internal = ", internal" if comment.is_internal else ""
+    render(text(f"{comment.commented_by}, {session.when(comment.created_date)}{internal}:", "bold"))
+    _print_text(comment.text, "  ")
+
+
+def _print_text(value: str, indent: str) -> None:
+    from rich.padding import Padding
+
+    target = console()
+    if target.is_terminal:
+        target.print(Padding(text(value), (0, 0, 0, len(indent))))
+    else:
+        click.echo("\n".join(f"{indent}{line}" for line in clean(value).split("\n")))
