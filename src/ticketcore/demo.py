@@ -152,6 +152,7 @@ def _day(desk: Desk, clock: PlayedClock) -> str:
 
     clock.advance(minutes=10)
     tickets.change_status(printer, "TRIAGED", action_by="ann")
+    clock.advance(minutes=1)
     tickets.change_status(printer.guid, "IN_PROGRESS", action_by="ann")
     comments.add_comment(printer, "I am on my way with a new roller.", commented_by="ann")
     clock.advance(minutes=25)
@@ -167,6 +168,7 @@ def _day(desk: Desk, clock: PlayedClock) -> str:
     tickets.close(printer.guid, action_by="maya")
 
     tickets.change_status(report, "TRIAGED", action_by="bo")
+    clock.advance(minutes=1)
     tickets.change_status(report.guid, "IN_PROGRESS", action_by="bo")
     clock.advance(hours=1)
     comments.add_comment(report, "Which month do you mean?", commented_by="bo")

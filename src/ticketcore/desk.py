@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 from ticketcore.adapters.system import SystemClock, SystemIds
@@ -36,6 +35,31 @@ if TYPE_CHECKING:
     from ticketcore.ports.notifier import Notifier
     from ticketcore.ports.render import Renderer
     from ticketcore.ports.workflow import WorkflowEngine
+
+
+T = TypeVar("T")
+
+
+class _once(Generic[T]):  # noqa: N801 - reads like the property that it is
+    """A property that is made when it is first asked for, once, also when several threads ask at the same moment."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self._name = make.__name__
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type[Any]) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type[Any]) -> T: ...
+    def __get__(self, instance: Any, owner: type[Any]) -> Any:
+        """Return what was made; from then on it is a plain attribute."""
+        if instance is None:
+            return self
+        with instance._lock:  # noqa: SLF001 - the lock of the object whose property this is
+            if self._name not in instance.__dict__:
+                instance.__dict__[self._name] = self._make(instance)
+            return instance.__dict__[self._name]
 
 
 class Desk:
@@ -79,44 +103,44 @@ class Desk:
 
     # The groups of operations.
 
-    @cached_property
+    @_once
     def tickets(self) -> Tickets:
         """Tickets: made, read, changed, moved, assigned, watched."""
         return Tickets(self._changes, _LazyWorkflows(self), self.default_package, self.zone)
 
-    @cached_property
+    @_once
     def comments(self) -> Comments:
         """Comments on tickets."""
         return Comments(self._changes)
 
-    @cached_property
+    @_once
     def rules(self) -> Rules:
         """Auto-assign rules."""
         return Rules(self.repository)
 
-    @cached_property
+    @_once
     def sla(self) -> Sla:
         """Service levels: policies, contacts, escalations that are due."""
         return Sla(self.repository, self.clock, self._sla_settings)
 
-    @cached_property
+    @_once
     def people(self) -> People:
         """The people who raise tickets and work on them."""
         return People(self.repository, self.clock, self.ids)
 
-    @cached_property
+    @_once
     def queries(self) -> Queries:
         """Questions about tickets."""
         return Queries(self.repository, self.clock, self.zone)
 
-    @cached_property
+    @_once
     def notifications(self) -> Notifications:
         """The outbox."""
         return Notifications(self.repository, self.clock, self._dispatcher)
 
     # What they are made of.
 
-    @cached_property
+    @_once
     def repository(self) -> Repository:
         """The store, opened when it is first used.
 
@@ -139,7 +163,7 @@ class Desk:
         store: Repository = self.plugins.repository(scheme).load()(url, timeout=self.config.database.timeout)
         return store
 
-    @cached_property
+    @_once
     def plugins(self) -> PluginManager:
         """All plugins, loaded when one is first needed."""
         from ticketcore.adapters import builtin
@@ -147,7 +171,7 @@ class Desk:
 
         return PluginManager({"builtin": builtin})
 
-    @cached_property
+    @_once
     def _sla_settings(self) -> SlaSettings:
         section = self.config.sla
         defaults = {
@@ -155,7 +179,7 @@ class Desk:
         }
         return SlaSettings(defaults, frozenset(section.pause), section.recompute)
 
-    @cached_property
+    @_once
     def _delivery(self) -> DeliverySettings:
         section = self.config.scheduler
         return DeliverySettings(
@@ -165,8 +189,10 @@ class Desk:
             attempts=section.attempts,
         )
 
-    @cached_property
+    @_once
     def _changes(self) -> Changes:
+        for channel in self.config.notifiers:
+            self.plugins.notifier(channel)  # an unknown one is an error now, not when nobody looks any more
         lease = self._delivery.inline_lease
         return Changes(
             repository=self.repository,
@@ -178,11 +204,11 @@ class Desk:
             dispatcher=self._dispatcher,
         )
 
-    @cached_property
+    @_once
     def _dispatcher(self) -> Dispatcher:
         return Dispatcher(self.repository, self.clock, lambda: self._renderer, self._notifier, self._delivery)
 
-    @cached_property
+    @_once
     def _renderer(self) -> Renderer:
         from ticketcore.adapters.rendering import JinjaRenderer
 
@@ -253,12 +279,13 @@ class _LazyWorkflows:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._lock = threading.RLock()
 
     def engine(self, package: str) -> WorkflowEngine:
         """Return the machine for the tickets of ``package``."""
         return self._workflows.engine(package)
 
-    @cached_property
+    @_once
     def _workflows(self) -> _PackageWorkflows:
         from ticketcore.adapters.workflow import PackageWorkflows
 

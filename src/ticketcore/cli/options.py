@@ -26,7 +26,7 @@ class _Reference(click.ParamType[str]):
 
     name = "ticket"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002 - click's
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
         """Return the text without blanks and without the mark of a number."""
         return str(value).strip().removeprefix("#")
 

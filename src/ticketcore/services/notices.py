@@ -13,6 +13,7 @@ from ticketcore.domain.lifecycle import Change
 from ticketcore.domain.ticket import Ticket
 from ticketcore.ports.repository import Transaction
 from ticketcore.ports.system import Ids
+from ticketcore.serde import to_plain
 from ticketcore.services.people import email_of, find_person, requester_email
 from ticketcore.services.sla import contacts_for
 
@@ -45,28 +46,47 @@ class Notices:
         self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime
     ) -> list[OutboxMessage]:
         """Return what is to be sent because of ``change``, which made ``ticket``; nothing is sent yet."""
-        if EMAIL not in self.channels:
+        if not self.channels:
             return []
         messages: list[OutboxMessage] = []
         if change.event is not None:
             payload = self._payload(tx, ticket, change.event, change.detail, action_by)
-            messages += [
-                self._message(ticket, change.event, address, payload | {"to": [address]}, now)
-                for address in _recipients(tx, ticket)
-            ]
+            messages += self._messages(ticket, change.event, payload, _recipients(tx, ticket), None, now)
         if change.raise_alert:
-            messages += self._alert(tx, change, ticket, action_by, now)
+            contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)
+            to = _addresses(tx, contacts.to)
+            cc = [address for address in _addresses(tx, contacts.cc) if address not in to]
+            payload = self._payload(tx, ticket, NotifyCode.ESCALATION_ALERT, change.detail, action_by)
+            messages += self._messages(ticket, NotifyCode.ESCALATION_ALERT, payload, to, cc, now)
         return messages
 
-    def _alert(
-        self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime
+    def _messages(
+        self,
+        ticket: Ticket,
+        event: NotifyCode,
+        payload: dict[str, object],
+        to: Sequence[str],
+        cc: Sequence[str] | None,
+        now: datetime,
     ) -> list[OutboxMessage]:
-        contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)
-        to = _addresses(tx, contacts.to)
-        cc = [address for address in _addresses(tx, contacts.cc) if address not in to]
-        event = NotifyCode.ESCALATION_ALERT
-        payload = self._payload(tx, ticket, event, change.detail, action_by) | {"to": to, "cc": cc}
-        return [self._message(ticket, event, address, payload, now) for address in (*to, *cc)]
+        """Return one mail for each address, and one message for each other channel.
+
+        Readers of a mail see each other only where there is a ``cc``, even an empty one.
+        """
+        shared = payload | {"to": list(to), "cc": list(cc or ())}
+        messages: list[OutboxMessage] = []
+        for channel in self.channels:
+            if channel == EMAIL:
+                messages += [
+                    self._message(
+                        ticket, event, channel, address, payload | {"to": [address]} if cc is None else shared, now
+                    )
+                    for address in (*to, *(cc or ()))
+                ]
+            else:
+                context = shared | {"ticket": to_plain(ticket)}
+                messages.append(self._message(ticket, event, channel, "", context, now))
+        return messages
 
     def _payload(
         self, tx: Transaction, ticket: Ticket, event: NotifyCode, detail: str, action_by: str
@@ -86,6 +106,7 @@ class Notices:
         self,
         ticket: Ticket,
         event: NotifyCode,
+        channel: str,
         recipient: str,
         payload: dict[str, object],
         now: datetime,
@@ -95,7 +116,7 @@ class Notices:
             ticket_guid=ticket.guid,
             package=ticket.package,
             notify_code=event.name,
-            channel=EMAIL,
+            channel=channel,
             recipient=recipient,
             payload=json.dumps(payload, ensure_ascii=False),
             next_attempt=now + self.lease,
