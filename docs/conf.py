@@ -92,7 +92,7 @@ def _resolve_annotations(_app: Sphinx) -> None:
                     constructor.__annotations__ = get_type_hints(constructor, vars(module))
 
 
-def _keep_the_colon(_app: Sphinx, what: str, *args: Any) -> None:  # noqa: ANN401 - Sphinx's own
+def _keep_the_colon(_app: Sphinx, what: str, *args: Any) -> None:
     """Keep napoleon from reading "The limit: ten years" under an attribute as "type: description".
 
     It does so with the first line only, so an empty comment goes before it.

@@ -169,7 +169,10 @@ class Desk:
         from ticketcore.adapters import builtin
         from ticketcore.plugin.manager import PluginManager
 
-        return PluginManager({"builtin": builtin})
+        manager = PluginManager({"builtin": builtin})
+        for channel in self.config.notifiers:
+            manager.notifier(channel)  # an unknown one is an error now, not when nobody looks any more
+        return manager
 
     @_once
     def _sla_settings(self) -> SlaSettings:
@@ -191,8 +194,6 @@ class Desk:
 
     @_once
     def _changes(self) -> Changes:
-        for channel in self.config.notifiers:
-            self.plugins.notifier(channel)  # an unknown one is an error now, not when nobody looks any more
         lease = self._delivery.inline_lease
         return Changes(
             repository=self.repository,

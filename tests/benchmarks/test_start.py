@@ -67,7 +67,9 @@ class Program:
         path.write_text(text, encoding="utf-8")
         self.folder = folder
         self.command = [sys.executable, str(path), *arguments]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("TICKETCORE_", "COV_", "XDG_"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("TICKETCORE_", "COV_", "XDG_"))
+        }
         self.environment = kept | {"XDG_DATA_HOME": str(folder / "data")} | environment
 
     def run(self) -> str:
@@ -90,7 +92,7 @@ class Program:
 def column(name: str, kind: str) -> str:
     """Return the line of a table definition that somebody would write for a column."""
     sorts = {"INTEGER": "Integer", "DATETIME": "DateTime", "TEXT": "Text"}
-    return f'sa.Column("{name}", sa.{sorts.get(kind, "String")}),'
+    return f'sa.Column("{name}", sa.{sorts.get(kind, "String")})'
 
 
 def stored_ticket(path: Path) -> str:
@@ -109,13 +111,16 @@ def stored_ticket(path: Path) -> str:
     connection = sqlite3.connect(path)
     columns = [column(name, kind) for _, name, kind, *_ in connection.execute("PRAGMA table_info(data_ticket)")]
     connection.close()
-    return CORE.format(path=path, columns="\n    ".join(columns))
+    return CORE.format(path=path, columns=",\n    ".join(columns))
 
 
 def test_import(tmp_path: Path, table: Any) -> None:
     ours = Program(tmp_path, "ours.py", "import ticketcore\n")
     base = Program(tmp_path, "base.py", "import attrs\nimport click\n")
-    assert table.compare("import ticketcore / import attrs, click", ours.seconds, base.seconds, pairs=PAIRS, bound="1.30") <= 1.3
+    assert (
+        table.compare("import ticketcore / import attrs, click", ours.seconds, base.seconds, pairs=PAIRS, bound="1.30")
+        <= 1.3
+    )
 
 
 def test_version(tmp_path: Path, table: Any) -> None:

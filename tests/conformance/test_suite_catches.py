@@ -1,4 +1,4 @@
-# ruff: noqa: ANN401 - what is broken takes and returns whatever comes
+
 """The conformance suite is worth something: it finds what is wrong with broken repositories."""
 
 from __future__ import annotations

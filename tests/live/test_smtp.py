@@ -150,7 +150,7 @@ def start(mailroom: Mailroom) -> Iterator[Start]:
         security: Security = "none",
         *,
         settings: Mapping[str, Any] | None = None,
-        **options: Any,  # noqa: ANN401 - the server's own
+        **options: Any,
     ) -> SmtpNotifier:
         controller = Controller(mailroom, HOST, free_port(), authenticator=mailroom.authenticate, **options)
         controller.start()
@@ -194,7 +194,7 @@ class Script:
     def notifier(
         self,
         security: Security = "none",
-        **settings: Any,  # noqa: ANN401 - the notifier's own
+        **settings: Any,
     ) -> SmtpNotifier:
         return SmtpNotifier(host=HOST, port=self.port, security=security, sender="desk@tickets.example", **settings)
 

@@ -170,7 +170,10 @@ RULES = [
 
 def test_the_most_specific_rule_gets_the_ticket_level_by_level(desk: Desk) -> None:
     rules = [
-        (level, desk.rules.auto_assign_add_rule(package, f"{package or 'any'}{i}@example.com", **filters, action_by=ANN))
+        (
+            level,
+            desk.rules.auto_assign_add_rule(package, f"{package or 'any'}{i}@example.com", **filters, action_by=ANN),
+        )
         for package in ("", "CORE")
         for i, (level, filters) in reversed(list(enumerate(RULES)))
     ]
@@ -212,8 +215,12 @@ def test_a_ticket_is_found_by_guid_number_text_and_record(desk: Desk, ticket: Ti
     assert desk.tickets.read_by_number(number) == ticket
 
 
-@pytest.mark.parametrize("reference", ["nothing", "", 0, 99, "99", -1, 2**63, str(2**63), "²", "1 2", "9" * 5000, -(2**70)])
-def test_what_does_not_exist_is_not_found_which_is_a_value_error(desk: Desk, ticket: Ticket, reference: str | int) -> None:
+@pytest.mark.parametrize(
+    "reference", ["nothing", "", 0, 99, "99", -1, 2**63, str(2**63), "²", "1 2", "9" * 5000, -(2**70)]
+)
+def test_what_does_not_exist_is_not_found_which_is_a_value_error(
+    desk: Desk, ticket: Ticket, reference: str | int
+) -> None:
     with pytest.raises(NotFoundError) as caught:
         desk.tickets.read(reference)
     assert isinstance(caught.value, ValueError)
@@ -254,7 +261,9 @@ def test_every_operation_asks_for_a_ticket_that_exists(desk: Desk) -> None:
 # update
 
 
-def test_an_update_leaves_one_row_for_each_field_and_tells_nobody(desk: Desk, ticket: Ticket, clock: PlayedClock) -> None:
+def test_an_update_leaves_one_row_for_each_field_and_tells_nobody(
+    desk: Desk, ticket: Ticket, clock: PlayedClock
+) -> None:
     clock.advance(minutes=5)
     told = len(events(desk))
     changed = desk.tickets.update(ticket, subject="Smoke", description="much", project="INFRA", action_by=BOB)
@@ -280,7 +289,9 @@ def test_an_update_that_changes_nothing_leaves_nothing(
     assert state(ticket) == before
 
 
-def test_a_new_priority_brings_new_deadlines_counted_from_the_creation(desk: Desk, ticket: Ticket, clock: PlayedClock) -> None:
+def test_a_new_priority_brings_new_deadlines_counted_from_the_creation(
+    desk: Desk, ticket: Ticket, clock: PlayedClock
+) -> None:
     clock.advance(hours=1)
     changed = desk.tickets.update(ticket, priority="CRITICAL", action_by=BOB)
     assert changed.sla_response_deadline == ticket.created_date + timedelta(minutes=15)
@@ -289,7 +300,9 @@ def test_a_new_priority_brings_new_deadlines_counted_from_the_creation(desk: Des
 
 
 def test_a_new_package_and_type_bring_their_deadlines(desk: Desk, ticket: Ticket) -> None:
-    desk.sla.set_sla("homechoice", "MEDIUM", response_minutes=5, resolution_minutes=50, ticket_type="BUG", action_by=ANN)
+    desk.sla.set_sla(
+        "homechoice", "MEDIUM", response_minutes=5, resolution_minutes=50, ticket_type="BUG", action_by=ANN
+    )
     changed = desk.tickets.update(ticket, package="homechoice", ticket_type="BUG", action_by=BOB)
     assert changed.sla_response_deadline == ticket.created_date + timedelta(minutes=5)
     assert desk.queries.get_history(ticket)[-1].package == "homechoice"
@@ -465,7 +478,12 @@ def test_address_login_and_guid_mean_the_same_person_and_other_text_stays(desk: 
         made = desk.tickets.create("x", action_by=ANN)
         assert desk.tickets.assign(made, user, action_by=ANN).assigned_to == bob.person_guid
         row = desk.queries.get_history(made)[-1]
-        assert (row.action, row.field, row.old_value, row.new_value) == ("ASSIGNED", "assigned_to", None, bob.person_guid)
+        assert (row.action, row.field, row.old_value, row.new_value) == (
+            "ASSIGNED",
+            "assigned_to",
+            None,
+            bob.person_guid,
+        )
     made = desk.tickets.create("x", action_by=ANN)
     assert desk.tickets.assign(made, " the night  shift ", action_by=ANN).assigned_to == "the night shift"
     assert desk.people.names([bob.person_guid, "the night shift"]) == {
@@ -559,7 +577,9 @@ def test_comments_of_one_instant_stay_in_order(desk: Desk, ticket: Ticket) -> No
     assert [comment.text for comment in desk.comments.get_comments(ticket)] == said
 
 
-def test_the_first_public_comment_of_somebody_else_is_the_response(desk: Desk, ticket: Ticket, clock: PlayedClock) -> None:
+def test_the_first_public_comment_of_somebody_else_is_the_response(
+    desk: Desk, ticket: Ticket, clock: PlayedClock
+) -> None:
     desk.comments.add_comment(ticket, "anybody there?", commented_by=" ANN@example.com ")
     desk.comments.add_comment(ticket, "not yet", commented_by=BOB, is_internal=True)
     assert desk.tickets.read(ticket).sla_response_met is None
@@ -685,13 +705,22 @@ def test_a_bad_value_is_named_and_nothing_is_stored(desk: Desk, values: dict[str
 
 
 def test_the_longest_values_fit(desk: Desk) -> None:
-    made = desk.tickets.create("x" * 500, package="p" * 255, project="q" * 255, assigned_to="a" * 255, action_by="b" * 255)
+    made = desk.tickets.create(
+        "x" * 500, package="p" * 255, project="q" * 255, assigned_to="a" * 255, action_by="b" * 255
+    )
     assert desk.tickets.read(made.guid) == made
 
 
 @pytest.mark.parametrize(
     "values",
-    [{"subject": ""}, {"subject": "x" * 501}, {"package": ""}, {"priority": "URGENT"}, {"ticket_type": ""}, {"action_by": ""}],
+    [
+        {"subject": ""},
+        {"subject": "x" * 501},
+        {"package": ""},
+        {"priority": "URGENT"},
+        {"ticket_type": ""},
+        {"action_by": ""},
+    ],
 )
 def test_a_bad_update_changes_nothing(
     desk: Desk, ticket: Ticket, state: Callable[[Ticket], tuple[Any, ...]], values: dict[str, str]

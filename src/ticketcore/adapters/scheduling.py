@@ -43,8 +43,9 @@ class LoopScheduler:
 def _run(job: Job, stop: Event, report: Report) -> bool:
     try:
         done = job.run(stop)
-    except TicketcoreError as error:
-        report(job.name, f"failed: {error}")
+    except Exception as error:  # noqa: BLE001 - a job may be anybody's; the others go on
+        reason = str(error) if isinstance(error, TicketcoreError) else f"{type(error).__name__}: {error}"
+        report(job.name, f"failed: {reason}")
         return False
     if done:
         report(job.name, done)

@@ -84,6 +84,17 @@ class Command(click.Command):
         kwargs["params"] = [*(kwargs.get("params") or ()), *_shared_options()]
         super().__init__(*args, **kwargs)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; bytes that are no text are wrong usage (but in the name of a file)."""
+        rest = super().parse_args(ctx, args)
+        for param in self.params:
+            value = ctx.params.get(param.name or "")
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, str) and any("\ud800" <= char <= "\udfff" for char in part):
+                    message = f"{part!r} is no text in the encoding of this terminal"
+                    raise click.BadParameter(message, ctx=ctx, param=param)
+        return rest
+
 
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called; help needs none of them."""

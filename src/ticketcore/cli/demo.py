@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -29,13 +29,21 @@ def demo(folder: Path) -> None:
     from ticketcore.cli.queries import HISTORY_COLUMNS, print_summary, what
     from ticketcore.cli.session import print_tickets, when
     from ticketcore.demo import play
+    from ticketcore.domain.eta import eta_display
     from ticketcore.serde import to_plain
 
     result = play(folder)
     if shared(click.get_current_context()).json:
         print_json(
             {
-                "tickets": to_plain(result.tickets),
+                "tickets": [
+                    {
+                        **to_plain(ticket),
+                        "assigned_to_name": result.names.get(ticket.assigned_to, ticket.assigned_to),
+                        "eta_display": eta_display(ticket.estimated_date, datetime.now(UTC), UTC),
+                    }
+                    for ticket in result.tickets
+                ],
                 "summary": result.summary,
                 "trail": to_plain(result.trail),
                 "database": str(result.database),

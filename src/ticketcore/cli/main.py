@@ -150,8 +150,10 @@ click.version_option(__version__, prog_name="ticketcore")(cli)
 
 def main() -> NoReturn:
     """Run the command line of this process."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a letter shows its number instead.
-        if hasattr(stream, "reconfigure"):
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # whoever started us has closed it
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - until the end
+        elif hasattr(stream, "reconfigure"):  # a terminal that lacks a letter shows its number instead
             stream.reconfigure(errors="backslashreplace")
     cli.main(prog_name="ticketcore")

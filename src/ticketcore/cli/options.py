@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -10,15 +10,33 @@ import click
 from ticketcore.domain.ticket import Priority, RequestedByType, Status, TicketType
 
 
-def choice(values: Iterable[str]) -> click.Choice[str]:
-    """Return the type of an option with a fixed list of values, in upper or lower case."""
-    return click.Choice([str(value) for value in values], case_sensitive=False)
+class FixedList(click.Choice[str]):
+    """One of a fixed list of values, in upper or lower case; the empty text too if that means any."""
+
+    def __init__(self, values: Iterable[str], *, empty: bool = False) -> None:
+        """Take the ``values``, and whether none of them (``empty``) will do."""
+        super().__init__([str(value) for value in values], case_sensitive=False)
+        self.empty = empty
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the value as it is in the list."""
+        return "" if self.empty and value == "" else super().convert(value, param, ctx)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
+        """Return the values as help shows them."""
+        return f"[{'|'.join(self.choices)}]"
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
+        """Return what is wrong with ``value``."""
+        return f"{value!r} is not one of {', '.join(self.choices)}"
 
 
-PRIORITY = choice(Priority)
-STATUS = choice(Status)
-TYPE = choice(TicketType)
-REQUESTED_BY_TYPE = choice(RequestedByType)
+PRIORITY = FixedList(Priority)
+STATUS = FixedList(Status)
+TYPE = FixedList(TicketType)
+REQUESTED_BY_TYPE = FixedList(RequestedByType)
+ANY_PRIORITY = FixedList(Priority, empty=True)
+ANY_TYPE = FixedList(TicketType, empty=True)
 
 
 class _Reference(click.ParamType[str]):
@@ -38,3 +56,9 @@ package_filter = click.option("--package", help="Only this package. [default: al
 package_scope = click.option(
     "--package", help='The package; "" means any. [default: ticket.package of the configuration]'
 )
+
+
+def limit_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option that says how many of ``what`` to list at most."""
+    amount = click.IntRange(1, 1_000_000)
+    return click.option("--limit", type=amount, metavar="N", default=50, show_default=True, help=f"The most {what}.")

@@ -110,7 +110,7 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> 
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column in columns:
         table.add_column(
             column.heading,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketcore.cli.base import command, with_session
-from ticketcore.cli.options import PRIORITY, REFERENCE, TYPE, package_filter, package_scope
+from ticketcore.cli.options import ANY_PRIORITY, ANY_TYPE, PRIORITY, REFERENCE, package_filter, package_scope
 from ticketcore.cli.output import NONE, Column, note, print_facts, print_json, say
 from ticketcore.domain.policy import AssignRule, RaciContacts, SlaPolicy
 from ticketcore.domain.ticket import Ticket
@@ -25,8 +25,8 @@ _ANY = "any"
 @command("auto-assign", "ticketcore auto-assign --project INFRA --priority CRITICAL")
 @click.option("--package", help="The package. [default: ticket.package of the configuration]")
 @click.option("--project", default="", help="The project within the package.")
-@click.option("--priority", type=PRIORITY, default="", help="The priority.")
-@click.option("--type", "ticket_type", type=TYPE, default="", help="The type.")
+@click.option("--priority", type=ANY_PRIORITY, default="", help="The priority.")
+@click.option("--type", "ticket_type", type=ANY_TYPE, default="", help="The type.")
 @with_session
 def auto_assign(session: Session, package: str | None, project: str, priority: str, ticket_type: str) -> None:
     """Show who would get a ticket.
@@ -79,8 +79,8 @@ def list_rules(session: Session, package: str | None) -> None:
 @click.argument("email")
 @package_scope
 @click.option("--project", default="", help="Only tickets of this project. [default: any]")
-@click.option("--priority", type=PRIORITY, default="", help="Only tickets of this priority. [default: any]")
-@click.option("--type", "ticket_type", type=TYPE, default="", help="Only tickets of this type. [default: any]")
+@click.option("--priority", type=ANY_PRIORITY, default="", help="Only tickets of this priority. [default: any]")
+@click.option("--type", "ticket_type", type=ANY_TYPE, default="", help="Only tickets of this type. [default: any]")
 @with_session
 def add_rule(session: Session, email: str, package: str | None, project: str, priority: str, ticket_type: str) -> None:
     """Add an auto-assign rule.
@@ -107,7 +107,7 @@ def remove_rule(session: Session, rule_id: int, package: str | None) -> None:
 @command("set-sla", "ticketcore set-sla --priority HIGH --response 30 --resolution 240 --accountable boss@example.com")
 @click.option("--priority", type=PRIORITY, required=True, help="The priority that it is for.")
 @package_scope
-@click.option("--type", "ticket_type", type=TYPE, default="", help="Only tickets of this type. [default: any]")
+@click.option("--type", "ticket_type", type=ANY_TYPE, default="", help="Only tickets of this type. [default: any]")
 @click.option("--response", "response_minutes", type=int, metavar="MIN", help="Minutes until the first answer.")
 @click.option("--resolution", "resolution_minutes", type=int, metavar="MIN", help="Minutes until the solution.")
 @click.option("--contact", "escalation_contact", metavar="WHO", help="Alerted when none of the four below is set.")
@@ -118,6 +118,7 @@ def remove_rule(session: Session, rule_id: int, package: str | None) -> None:
 @with_session
 def set_sla(
     session: Session,
+    /,
     *,
     priority: str,
     package: str | None,

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketcore.cli.base import command, with_session
-from ticketcore.cli.options import PRIORITY, REFERENCE, STATUS, TYPE, choice, package_filter, ticket_argument
+from ticketcore.cli.options import (
+    PRIORITY,
+    REFERENCE,
+    STATUS,
+    TYPE,
+    FixedList,
+    limit_option,
+    package_filter,
+    ticket_argument,
+)
 from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
 from ticketcore.domain.history import Action, HistoryEntry
 from ticketcore.services.queries import SORTS
@@ -17,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ticketcore.cli.session import Session
-
-_PAGE = 50
 
 
 @command("history", "ticketcore history 7")
@@ -86,13 +93,13 @@ def what(row: HistoryEntry, names: Mapping[str, str]) -> str:
 @click.option("--created-before", metavar="DATE", help="Only tickets created before it (ISO 8601).")
 @click.option(
     "--sort",
-    type=choice([*SORTS, *(f"-{name}" for name in SORTS)]),
+    type=FixedList([*SORTS, *(f"-{name}" for name in SORTS)]),
     metavar="KEY",
     default="number",
     show_default=True,
     help=f"{', '.join(SORTS)}; with - in front reversed.",
 )
-@click.option("--limit", type=click.IntRange(min=1), default=_PAGE, show_default=True, help="The most tickets to list.")
+@limit_option("tickets to list")
 @click.option("--after", metavar="T", type=REFERENCE, help="Go on behind this ticket: the last one of the page before.")
 @with_session
 def list_tickets(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketcore.cli.base import LazyGroup, command, with_session
-from ticketcore.cli.options import choice, ticket_argument
+from ticketcore.cli.options import FixedList, limit_option, ticket_argument
 from ticketcore.cli.output import NONE, Column, note, print_facts, print_json, say
 from ticketcore.domain.events import OutboxMessage, OutboxState
 from ticketcore.domain.history import verify_chain
@@ -17,8 +17,6 @@ from ticketcore.serde import to_plain
 if TYPE_CHECKING:
     from ticketcore.cli.session import Session
     from ticketcore.ports.repository import StoreStatus
-
-_PAGE = 50
 
 
 @command("workflow", "ticketcore workflow", "ticketcore workflow --json")
@@ -57,14 +55,8 @@ _OUTBOX_COLUMNS = (
 
 
 @command("list", "ticketcore outbox list --state DEAD")
-@click.option("--state", type=choice(OutboxState), help="Only this state.")
-@click.option(
-    "--limit",
-    type=click.IntRange(min=1),
-    default=_PAGE,
-    show_default=True,
-    help="The most messages to list: the newest.",
-)
+@click.option("--state", type=FixedList(OutboxState), help="Only this state.")
+@limit_option("messages to list, the newest of them")
 @with_session
 def outbox_list(session: Session, state: str | None, limit: int) -> None:
     """List the messages in the outbox.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -34,7 +35,7 @@ def comment(session: Session, ticket: str, text: str, *, internal: bool) -> None
 
 def _standard_input() -> str:
     try:
-        return click.get_binary_stream("stdin").read().decode().rstrip("\r\n")
+        return sys.stdin.buffer.read().decode().rstrip("\r\n")
     except UnicodeDecodeError as error:
         message = f"standard input is no UTF-8 text (byte {error.start + 1})"
         raise click.ClickException(message) from None

@@ -118,7 +118,7 @@ def read(session: Session, ticket: str) -> None:
 @click.option("--requested-by", metavar="NAME", help="Who raised it.")
 @click.option("--requested-by-type", type=REQUESTED_BY_TYPE, help="How to read --requested-by.")
 @with_session
-def update(session: Session, ticket: str, **fields: str | None) -> None:
+def update(session: Session, /, ticket: str, **fields: str | None) -> None:
     """Change what describes a ticket.
 
     What is not named stays as it is.
@@ -147,8 +147,8 @@ def _print_card(session: Session, ticket: Ticket, comments: list[Comment]) -> No
     response = _target(session, ticket, ticket.sla_response_deadline, met=ticket.sla_response_met)
     resolution = _target(session, ticket, ticket.sla_resolution_deadline, met=ticket.sla_resolution_met)
     render(text(f"#{ticket.ticket_number}  {ticket.subject}", "bold"))
+    render(badges)
     facts: list[tuple[str, object]] = [
-        ("", badges),
         ("Guid", ticket.guid),
         ("Package", scope),
         ("Requested by", requester),
@@ -162,7 +162,7 @@ def _print_card(session: Session, ticket: Ticket, comments: list[Comment]) -> No
         ("Watchers", ", ".join(ticket.watchers) or NONE),
     ]
     dates = (("Resolved", ticket.resolved_date), ("Closed", ticket.closed_date))
-    facts[7:7] = [(name, session.when(date)) for name, date in dates if date]
+    facts[6:6] = [(name, session.when(date)) for name, date in dates if date]
     print_facts(facts)
     if ticket.description:
         click.echo()

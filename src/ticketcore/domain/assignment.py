@@ -29,7 +29,10 @@ _LEVELS: tuple[tuple[int, frozenset[str]], ...] = (
 )
 """The levels in the order in which they are tried: which filters a rule on that level has."""
 
-_PLACES = {filters: (place, level) for place, (level, filters) in enumerate(_LEVELS)}
+_FILTERS = ("project", "priority", "ticket_type")
+_PLACES = {
+    tuple(name in filters for name in _FILTERS): (place, level) for place, (level, filters) in enumerate(_LEVELS)
+}
 
 
 def choose(
@@ -45,15 +48,17 @@ def choose(
     Rules of ``package`` come before rules of the empty package (which means any); within one, the level
     decides; on equal terms the lowest id wins.
     """
-    wanted = {"project": project, "priority": priority, "ticket_type": ticket_type}
     best: tuple[tuple[bool, int, int], Choice] | None = None
     for rule in rules:
         if not rule.active or rule.package not in {package, ""}:
             continue
-        filters = {name: value for name in wanted if (value := getattr(rule, name))}
-        if any(wanted[name] != value for name, value in filters.items()):
+        if (
+            (rule.project and rule.project != project)
+            or (rule.priority and rule.priority != priority)
+            or (rule.ticket_type and rule.ticket_type != ticket_type)
+        ):
             continue
-        place, level = _PLACES[frozenset(filters)]
+        place, level = _PLACES[bool(rule.project), bool(rule.priority), bool(rule.ticket_type)]
         rank = (rule.package != package, place, rule.id)
         if best is None or rank < best[0]:
             best = rank, Choice(rule, level)

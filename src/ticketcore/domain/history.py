@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from attrs import evolve, frozen
+from attrs import evolve, fields, frozen
 
 
 class Action(StrEnum):
@@ -79,6 +79,9 @@ def _digest(salt: str, value: str | None) -> str | None:
     return erased[1] if erased else hashlib.sha256(f"{salt}\n{value}".encode()).hexdigest()
 
 
+_canonical = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _hash(row: HistoryEntry) -> str:
     covered = [
         row.guid,
@@ -94,12 +97,17 @@ def _hash(row: HistoryEntry) -> str:
         row.action_date.astimezone(UTC).isoformat(timespec="microseconds"),
         row.prev_hash,
     ]
-    return hashlib.sha256(json.dumps(covered, ensure_ascii=True, separators=(",", ":")).encode()).hexdigest()
+    return hashlib.sha256(_canonical(covered).encode()).hexdigest()
+
+
+_FIELDS = tuple(field.name for field in fields(HistoryEntry))
 
 
 def seal(row: HistoryEntry) -> HistoryEntry:
     """Return ``row`` with its hash."""
-    return evolve(row, hash=_hash(row))
+    values = {name: getattr(row, name) for name in _FIELDS}
+    values["hash"] = _hash(row)
+    return HistoryEntry(**values)
 
 
 def erase(row: HistoryEntry) -> HistoryEntry:

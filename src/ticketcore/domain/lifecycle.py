@@ -43,6 +43,9 @@ class Change:
     raise_alert: bool = False
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class _Checks:
     """Collects all problems of an input, so that they are reported at once."""
 
@@ -167,7 +170,7 @@ def created(ticket: Ticket, *, note: str = "") -> Change:
         "watchers": list(ticket.watchers),
         "estimated_date": ticket.estimated_date.isoformat() if ticket.estimated_date else None,
     }
-    entries = [Entry(Action.CREATED, new_value=json.dumps(initial, ensure_ascii=False))]
+    entries = [Entry(Action.CREATED, new_value=_encode(initial))]
     if ticket.assigned_to:
         entries.append(Entry(Action.ASSIGNED, new_value=ticket.assigned_to, note=note))
     return Change(before=None, after=ticket, entries=tuple(entries), event=NotifyCode.CREATED)

@@ -49,14 +49,18 @@ def load(tx: Transaction, reference: Reference) -> Ticket:
     return ticket
 
 
-_LARGEST = 2**63 - 1
+_DIGITS, _BITS = 18, 62
+"""What every store can count to."""
 
 
 def _number(text: str | int) -> int:
-    number = int(text)
-    if number > _LARGEST:
-        raise NotFoundError("ticket", text)
-    return number
+    if isinstance(text, int):
+        if text.bit_length() > _BITS:
+            raise NotFoundError("ticket", "with so large a number")
+        return text
+    if len(text) > _DIGITS:
+        raise NotFoundError("ticket", f"{text[:40]}…" if len(text) > 40 else text)  # noqa: PLR2004 - enough to see
+    return int(text)
 
 
 def trail(tx: Transaction, ticket_guid: str) -> list[HistoryEntry]:

@@ -21,6 +21,9 @@ EMAIL = "email"
 """The channel over which people are told."""
 
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def display_name(tx: Transaction, assignee: str) -> str:
     """Return what to show for ``assignee``: the person's name, else the text as it is."""
     person = find_person(tx, assignee)
@@ -118,7 +121,7 @@ class Notices:
             notify_code=event.name,
             channel=channel,
             recipient=recipient,
-            payload=json.dumps(payload, ensure_ascii=False),
+            payload=_encode(payload),
             next_attempt=now + self.lease,
             created_date=now,
         )

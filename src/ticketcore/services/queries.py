@@ -97,7 +97,13 @@ class Queries:
         return self._tickets(one_of("status", ACTIVE), eq("assigned_to", ""), *_package(package))
 
     def get_tickets_by_assignee(self, assignee: str) -> list[Ticket]:
-        """Return somebody's active tickets; an address, a login name or a guid find the same ones."""
+        """Return somebody's active tickets; an address, a login name or a guid find the same ones.
+
+        Raises:
+            RejectedError: ``assignee`` is empty.
+        """
+        if not assignee.strip():
+            raise RejectedError([Problem("assignee", "must not be empty; see get_unassigned_tickets")])
         return self._tickets(one_of("status", ACTIVE), self._assignee(assignee))
 
     def get_status_summary(self, package: str | None = None) -> dict[str, int]:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ticketcore.errors import ConflictError, RepositoryBusyError, RepositoryError, SchemaError
+from ticketcore.errors import (
+    ConflictError,
+    Problem,
+    RejectedError,
+    RepositoryBusyError,
+    RepositoryError,
+    SchemaError,
+)
 
 _BUSY = ("database is locked", "database table is locked", "database schema is locked")
 
@@ -22,6 +29,7 @@ def translated(location: str) -> Iterator[None]:
         ConflictError: two records share what must be unique.
         RepositoryBusyError: locked for longer than the time-out.
         SchemaError: the file is no database.
+        RejectedError: a value that no database can hold.
         RepositoryError: anything else.
     """
     try:
@@ -30,6 +38,10 @@ def translated(location: str) -> Iterator[None]:
         raise ConflictError("record", f"in {location} ({_reason(error)})") from error
     except sa.exc.DBAPIError as error:
         raise _ours(location, _reason(error)) from error
+    except UnicodeEncodeError:
+        raise RejectedError([Problem("", "a text holds half a surrogate pair, which no database can store")]) from None
+    except OverflowError:
+        raise RejectedError([Problem("", "a number is larger than the database can count")]) from None
     except sqlite3.Error as error:
         # Raised while a connection is set up, before SQLAlchemy wraps anything.
         raise _ours(location, str(error)) from error
