@@ -157,8 +157,9 @@ class Desk:
             # The built-in store needs no look at the installed plugins, which would cost every command 30 ms.
             from ticketcore.adapters.sql.repository import SqlRepository
 
-            if is_default_database(self.config):
-                Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(url.removeprefix("sqlite:///")).parent
+            if not folder.is_dir() and is_default_database(self.config):
+                folder.mkdir(parents=True, exist_ok=True)
             return SqlRepository(url, timeout=self.config.database.timeout)
         store: Repository = self.plugins.repository(scheme).load()(url, timeout=self.config.database.timeout)
         return store

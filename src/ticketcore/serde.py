@@ -45,6 +45,7 @@ def structure(kind: type[T], data: object, *, relative_to: Path) -> tuple[T | No
     import cattrs
 
     converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook_factory(attrs.has, lambda cls: _when_needed(converter, cls))
     for wanted, accepted in _STRICT.items():
         converter.register_structure_hook(wanted, _strict(wanted, accepted))
     converter.register_structure_hook(Path, lambda value, _: relative_to / Path(_text(value)).expanduser())
@@ -58,6 +59,18 @@ def structure(kind: type[T], data: object, *, relative_to: Path) -> tuple[T | No
 
 _STRICT: dict[type, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
 _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def _when_needed(converter: Any, kind: type[Any]) -> Callable[[Any, Any], Any]:
+    """Return a hook for a section that is built when the section occurs: each costs a millisecond."""
+    made: list[Callable[[Any, Any], Any]] = []
+
+    def hook(value: Any, wanted: Any) -> Any:
+        if not made:
+            made.append(converter.gen_structure_attrs_fromdict(kind))
+        return made[0](value, wanted)
+
+    return hook
 
 
 def _text(value: object) -> str:

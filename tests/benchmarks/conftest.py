@@ -29,7 +29,7 @@ class Table:
         return "\n".join(
             "  ".join(
                 text.rjust(width) if place else text.ljust(width)
-                for place, (text, width) in enumerate(zip(line, widths))
+                for place, (text, width) in enumerate(zip(line, widths, strict=True))
             )
             for line in lines
         )
@@ -44,7 +44,7 @@ class Table:
         times = [(ours(), base()) if place % 2 else (base(), ours())[::-1] for place in range(pairs)]
         ratios = [our / their for our, their in times]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        shown = [f"{statistics.median(column) / per * 1000:.2f} ms" for column in zip(*times)]
+        shown = [f"{statistics.median(column) / per * 1000:.2f} ms" for column in zip(*times, strict=True)]
         self.lines.append((name, *shown, f"{middle:.2f}", f"{low:.2f} to {high:.2f}", bound or "none", str(pairs)))
         return middle
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import threading
 from datetime import UTC, datetime, timedelta
-
-import uuid_utils
 
 
 class SystemClock:
@@ -57,19 +55,21 @@ class SystemIds:
 
     def __init__(self) -> None:
         """Start without a past."""
-        self._last = uuid_utils.UUID(int=0)
+        self._last = 0
         self._lock = threading.Lock()
 
     def new(self, now: datetime) -> str:
         """Return a new identifier that carries the instant ``now``; within a millisecond they count up."""
+        import uuid_utils  # only what writes needs it
+
         made = uuid_utils.uuid7(nanoseconds=int(now.timestamp() * 1_000_000) * 1000)
         with self._lock:
-            same_instant = made.int >> self._MILLISECOND == self._last.int >> self._MILLISECOND
-            if same_instant and made.int <= self._last.int:
-                made = uuid_utils.UUID(int=self._last.int + 1)
-            self._last = made
+            same_instant = made.int >> self._MILLISECOND == self._last >> self._MILLISECOND
+            if same_instant and made.int <= self._last:
+                made = uuid_utils.UUID(int=self._last + 1)
+            self._last = made.int
         return str(made)
 
     def salt(self) -> str:
         """Return 128 random bits in hexadecimal digits."""
-        return secrets.token_hex(16)
+        return os.urandom(16).hex()

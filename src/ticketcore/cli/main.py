@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import Any, NoReturn
@@ -150,6 +151,8 @@ click.version_option(__version__, prog_name="ticketcore")(cli)
 
 def main() -> NoReturn:
     """Run the command line of this process."""
+    # Most commands live for a third of a second, a tenth of which went to collecting what imports leave behind.
+    gc.set_threshold(100_000, 10, 10)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # whoever started us has closed it

@@ -8,6 +8,7 @@ worked out by the one write path; neither is decided here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -46,6 +47,9 @@ class Change:
 _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
 class _Checks:
     """Collects all problems of an input, so that they are reported at once."""
 
@@ -57,7 +61,7 @@ class _Checks:
         if not isinstance(value, str):
             self.problems.append(Problem(field, f"must be text, not {type(value).__name__}"))
             return ""
-        if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        if "\x00" in value or (not value.isascii() and _HALF_PAIR.search(value)):
             self.problems.append(Problem(field, "holds a character that is no text (NUL or half a surrogate pair)"))
         return value
 

@@ -27,6 +27,7 @@ class PluginManager:
         """Register the ``builtin`` plugins by name, then load the installed ones."""
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hookspecs)
+        self._ordered: dict[str, list[tuple[str, Any]]] = {}
         self.broken: dict[str, str] = {}
         """The plugins that were set aside, and why."""
         for name, plugin in builtin.items():
@@ -107,5 +108,8 @@ class PluginManager:
 
     def _implementations(self, hook: str) -> list[tuple[str, Any]]:
         """Return the implementations of ``hook`` in the order of their plugins' names."""
-        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        return sorted(((found.plugin_name, found) for found in caller.get_hookimpls()), key=lambda pair: pair[0])
+        if hook not in self._ordered:
+            caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+            found = ((implementation.plugin_name, implementation) for implementation in caller.get_hookimpls())
+            self._ordered[hook] = sorted(found, key=lambda pair: pair[0])
+        return self._ordered[hook]

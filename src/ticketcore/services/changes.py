@@ -164,7 +164,7 @@ class Changes:
         return stored
 
     def _store(self, tx: Transaction, change: Change, action_by: str, now: datetime) -> Ticket:
-        ticket = evolve(change.after, updated_date=now)
+        ticket = change.after if change.before is None else evolve(change.after, updated_date=now)
         clocks = _moves_clocks(change)
         if change.before is None:
             past: list[HistoryEntry] = []

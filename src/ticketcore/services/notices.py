@@ -10,6 +10,7 @@ from attrs import define
 
 from ticketcore.domain.events import NotifyCode, OutboxMessage
 from ticketcore.domain.lifecycle import Change
+from ticketcore.domain.people import Person
 from ticketcore.domain.ticket import Ticket
 from ticketcore.ports.repository import Transaction
 from ticketcore.ports.system import Ids
@@ -30,10 +31,24 @@ def display_name(tx: Transaction, assignee: str) -> str:
     return person.name if person else assignee
 
 
-def _recipients(tx: Transaction, ticket: Ticket) -> tuple[str, ...]:
+def _recipients(tx: Transaction, ticket: Ticket, assignee: Person | None) -> tuple[str, ...]:
     """Return the addresses of requester, assignee and watchers, each once."""
-    addresses = (requester_email(tx, ticket), email_of(tx, ticket.assigned_to), *ticket.watchers)
+    assigned = assignee.email if assignee else email_of(tx, ticket.assigned_to)
+    addresses = (requester_email(tx, ticket), assigned, *ticket.watchers)
     return tuple(dict.fromkeys(address for address in addresses if address))
+
+
+def _values(ticket: Ticket, change: Change, assigned_to: str, action_by: str) -> dict[str, object]:
+    """Return the variables of a message, all but the event."""
+    return {
+        "ticket_number": ticket.ticket_number,
+        "subject": ticket.subject,
+        "detail": change.detail,
+        "status": ticket.status,
+        "priority": ticket.priority,
+        "assigned_to": assigned_to,
+        "action_by": action_by,
+    }
 
 
 @define
@@ -52,14 +67,17 @@ class Notices:
         if not self.channels:
             return []
         messages: list[OutboxMessage] = []
+        assignee = find_person(tx, ticket.assigned_to)
+        values = _values(ticket, change, assignee.name if assignee else ticket.assigned_to, display_name(tx, action_by))
         if change.event is not None:
-            payload = self._payload(tx, ticket, change.event, change.detail, action_by)
-            messages += self._messages(ticket, change.event, payload, _recipients(tx, ticket), None, now)
+            payload = values | {"event": change.event}
+            to = _recipients(tx, ticket, assignee)
+            messages += self._messages(ticket, change.event, payload, to, None, now)
         if change.raise_alert:
             contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)
-            to = _addresses(tx, contacts.to)
+            to = tuple(_addresses(tx, contacts.to))
             cc = [address for address in _addresses(tx, contacts.cc) if address not in to]
-            payload = self._payload(tx, ticket, NotifyCode.ESCALATION_ALERT, change.detail, action_by)
+            payload = values | {"event": NotifyCode.ESCALATION_ALERT}
             messages += self._messages(ticket, NotifyCode.ESCALATION_ALERT, payload, to, cc, now)
         return messages
 
@@ -90,20 +108,6 @@ class Notices:
                 context = shared | {"ticket": to_plain(ticket)}
                 messages.append(self._message(ticket, event, channel, "", context, now))
         return messages
-
-    def _payload(
-        self, tx: Transaction, ticket: Ticket, event: NotifyCode, detail: str, action_by: str
-    ) -> dict[str, object]:
-        return {
-            "ticket_number": ticket.ticket_number,
-            "subject": ticket.subject,
-            "event": event,
-            "detail": detail,
-            "status": ticket.status,
-            "priority": ticket.priority,
-            "assigned_to": display_name(tx, ticket.assigned_to),
-            "action_by": display_name(tx, action_by),
-        }
 
     def _message(
         self,

@@ -38,6 +38,8 @@ def translated(location: str) -> Iterator[None]:
         raise ConflictError("record", f"in {location} ({_reason(error)})") from error
     except sa.exc.DBAPIError as error:
         raise _ours(location, _reason(error)) from error
+    except sqlite3.IntegrityError as error:
+        raise ConflictError("record", f"in {location} ({error})") from error
     except UnicodeEncodeError:
         raise RejectedError([Problem("", "a text holds half a surrogate pair, which no database can store")]) from None
     except OverflowError:

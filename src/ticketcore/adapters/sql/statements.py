@@ -154,6 +154,33 @@ def insert(kind: Any, given: str) -> sa.Insert:
     return statement.returning(table.c[given]) if given else statement
 
 
+@frozen(eq=False)
+class Prepared:
+    """An INSERT as the driver takes it: its text, and how a record becomes the row of its values."""
+
+    text: str
+    fields: Callable[[Any], tuple[Any, ...]]
+    convert: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def row(self, record: object) -> tuple[Any, ...]:
+        """Return the values of ``record`` as the driver stores them."""
+        row = list(self.fields(record))
+        for place, convert in self.convert:
+            row[place] = convert(row[place])
+        return tuple(row)
+
+
+@lru_cache(maxsize=64)
+def prepared(kind: Any, given: str, dialect: sa.Dialect) -> Prepared:
+    """Return the statement of :func:`insert`, compiled once and for all."""
+    table = TABLES[kind]
+    compiled: Any = insert(kind, given).compile(dialect=dialect)
+    names = compiled.positiontup
+    processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+    convert = tuple((place, processor) for place, processor in enumerate(processors) if processor is not None)
+    return Prepared(str(compiled), operator.attrgetter(*names), convert)
+
+
 @lru_cache(maxsize=64)
 def get(kind: Any, key: str) -> sa.Select[Any]:
     """Return the statement that reads the record with a key (bound as ``key``)."""
