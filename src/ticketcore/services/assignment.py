@@ -24,7 +24,7 @@ def choose_rule(tx: Transaction, package: str, project: str, priority: str, tick
     return choose(rules, package=package, project=project, priority=priority, ticket_type=ticket_type)
 
 
-@define
+@define(eq=False, repr=False)
 class Rules:
     """The operations on auto-assign rules."""
 

@@ -63,6 +63,15 @@ def _number(text: str | int) -> int:
     return int(text)
 
 
+def guid_of(tx: Transaction, reference: Reference) -> str:
+    """Return the guid of a ticket; a record knows it, anything else is looked up.
+
+    Raises:
+        NotFoundError: there is none with this guid or number.
+    """
+    return reference.guid if isinstance(reference, Ticket) else load(tx, reference).guid
+
+
 def trail(tx: Transaction, ticket_guid: str) -> list[HistoryEntry]:
     """Return the whole history of a ticket, in order."""
     return tx.find(Query(HistoryEntry, (eq("ticket_guid", ticket_guid),), (Order("seq"),)))
@@ -90,7 +99,7 @@ Rule = Callable[[Transaction, Ticket, datetime], "Change | None"]
 """Says what becomes of a ticket at an instant; ``None`` for nothing."""
 
 
-@define
+@define(eq=False, repr=False)
 class Changes:
     """Stores changes."""
 

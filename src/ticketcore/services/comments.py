@@ -11,11 +11,11 @@ from ticketcore.domain.query import Condition, Order, Query, eq
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Comment
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes, Reference, load
+from ticketcore.services.changes import Changes, Reference, guid_of
 from ticketcore.services.people import same_person
 
 
-@define
+@define(eq=False, repr=False)
 class Comments:
     """The operations on comments."""
 
@@ -57,7 +57,7 @@ class Comments:
     def get_comments(self, ticket: Reference, include_internal: bool = False) -> list[Comment]:  # noqa: FBT001, FBT002 - the specified signature
         """Return the comments on a ticket, the oldest first; internal ones only if asked for."""
         with self.changes.repository.transaction(read_only=True) as tx:
-            where: tuple[Condition, ...] = (eq("ticket_guid", load(tx, ticket).guid),)
+            where: tuple[Condition, ...] = (eq("ticket_guid", guid_of(tx, ticket)),)
             if not include_internal:
                 where += (eq("is_internal", value=False),)
             return tx.find(Query(Comment, where, (Order("created_date"), Order("guid"))))

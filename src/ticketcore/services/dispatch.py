@@ -76,7 +76,7 @@ _OUTCOMES = {
 }
 
 
-@define
+@define(eq=False, repr=False)
 class Dispatcher:
     """Delivers outbox messages over the notifiers of their channels."""
 
@@ -195,7 +195,7 @@ class Dispatcher:
             tx.save(message)
 
 
-@define
+@define(eq=False, repr=False)
 class Notifications:
     """The operations on what goes out."""
 

@@ -36,7 +36,7 @@ def _stored_assignee(tx: Transaction, text: str) -> str:
     return person.person_guid if person else text
 
 
-@define
+@define(eq=False, repr=False)
 class Tickets:
     """Tickets: made, read, changed, moved through their workflow, assigned, watched.
 

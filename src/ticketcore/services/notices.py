@@ -51,7 +51,7 @@ def _values(ticket: Ticket, change: Change, assigned_to: str, action_by: str) ->
     }
 
 
-@define
+@define(eq=False, repr=False)
 class Notices:
     """Makes the outbox rows of a change."""
 

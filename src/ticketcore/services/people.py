@@ -86,7 +86,7 @@ def identities_of(tx: Transaction, text: str) -> tuple[str, ...]:
     return (person.person_guid, person.email, *(user.username for user in users))
 
 
-@define
+@define(eq=False, repr=False)
 class People:
     """The operations on people."""
 

@@ -16,7 +16,7 @@ from ticketcore.domain.ticket import ACTIVE, Priority, Status, Ticket, TicketTyp
 from ticketcore.errors import Problem, RejectedError
 from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock
-from ticketcore.services.changes import Reference, load, trail
+from ticketcore.services.changes import Reference, guid_of, load, trail
 from ticketcore.services.people import identities_of
 from ticketcore.services.sla import overdue_where
 
@@ -63,7 +63,7 @@ def _order(sort: str) -> tuple[Order, ...]:
     return (first,) if name == "number" else (first, Order("ticket_number", descending))
 
 
-@define
+@define(eq=False, repr=False)
 class Queries:
     """The questions. Lists hold records; ``package`` narrows a question down, all packages by default."""
 
@@ -78,7 +78,7 @@ class Queries:
             NotFoundError: there is no such ticket.
         """
         with self.repository.transaction(read_only=True) as tx:
-            return trail(tx, load(tx, ticket).guid)
+            return trail(tx, guid_of(tx, ticket))
 
     def verify_history(self, ticket: Reference) -> list[str]:
         """Return what is wrong with the chain of a ticket's audit trail; empty if nothing is."""

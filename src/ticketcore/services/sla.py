@@ -138,7 +138,7 @@ def _escalation_where(clock: Clock) -> tuple[Expression, ...]:
     return one_of("status", ACTIVE), is_null("sla_paused_at"), AnyOf(tuple(due(target) for target in Target))
 
 
-@define
+@define(eq=False, repr=False)
 class Sla:
     """The operations on service levels."""
 
