@@ -40,9 +40,7 @@ def _check_wheel(wheel: Path, source: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
     packed = {name for name in names if ".dist-info/" not in name}
-    wanted = {
-        path.relative_to(source.parent).as_posix() for path in source.rglob("*") if path.is_file()
-    }
+    wanted = {path.relative_to(source.parent).as_posix() for path in source.rglob("*") if path.is_file()}
     needed = {f"{PACKAGE}/{name}" for name in NEEDED}
     problems = [
         *(f"missing in the wheel: {name}" for name in sorted((wanted | needed) - packed)),

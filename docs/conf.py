@@ -65,11 +65,7 @@ def _modules() -> list[ModuleType]:
     """
     names = [info.name for info in pkgutil.walk_packages(ticketcore.__path__, "ticketcore.")]
     left_out = re.compile(r"\.(__main__$|testing\b|migrations\b)")
-    return [
-        importlib.import_module(name)
-        for name in ("ticketcore", *names)
-        if not left_out.search(name)
-    ]
+    return [importlib.import_module(name) for name in ("ticketcore", *names) if not left_out.search(name)]
 
 
 def _resolve_annotations(_app: Sphinx) -> None:

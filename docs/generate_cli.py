@@ -25,9 +25,9 @@ Three options are the same everywhere, before or after the name of the command:
 
 | Option          | Meaning                                                                                     |
 | --------------- | ------------------------------------------------------------------------------------------- |
-| `--config FILE` | The configuration. By default the file `TICKETCORE_CONFIG` names, then `./config.yaml`, then built-in defaults. |
-| `--by NAME`     | Who acts. By default what `TICKETCORE_BY` says, then the login name.                         |
-| `--json`        | Print data as JSON, and nothing else on standard output.                                     |
+| `--config FILE` | The [configuration](configuration.md): else that of `TICKETCORE_CONFIG`, else `./config.yaml`. |
+| `--by NAME`     | Who acts. By default what `TICKETCORE_BY` says, then the login name.                        |
+| `--json`        | Print data as JSON, and nothing else on standard output.                                    |
 
 Exit status:
 

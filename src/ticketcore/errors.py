@@ -95,7 +95,7 @@ class InvalidTransitionError(RejectedError):
         self.status = status
         self.wanted = wanted
         self.allowed = tuple(allowed)
-        choice = ", ".join(self.allowed) or "nothing: this status is final"
+        choice = ", ".join(self.allowed) or "nothing"
         message = f"a ticket that is {status} cannot become {wanted}; allowed from here: {choice}"
         super().__init__([Problem("status", message)])
 

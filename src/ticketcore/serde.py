@@ -6,7 +6,7 @@ enumerations their values, tuples arrays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -36,11 +36,12 @@ def _plain(_instance: object, _field: object, value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
-def structure(kind: type[T], data: object, *, relative_to: Path) -> tuple[T | None, list[Problem]]:
-    """Return ``data`` (JSON types) as a record of ``kind``, or everything that is wrong with it.
+def structure(default: T, data: Mapping[str, object], *, relative_to: Path) -> tuple[T, list[Problem]]:
+    """Return ``default`` (an attrs record) with the fields that ``data`` (JSON types) has, and what is wrong with it.
 
     Nothing is guessed: an unknown key, a missing one and a value of another type are problems, each with
-    its path. A relative path is taken from the folder ``relative_to``.
+    its path; a field with a problem keeps its default, so that the others can be judged all the same. A
+    relative path is taken from the folder ``relative_to``.
     """
     import cattrs
 
@@ -49,12 +50,17 @@ def structure(kind: type[T], data: object, *, relative_to: Path) -> tuple[T | No
     for wanted, accepted in _STRICT.items():
         converter.register_structure_hook(wanted, _strict(wanted, accepted))
     converter.register_structure_hook(Path, lambda value, _: relative_to / Path(_text(value)).expanduser())
-    try:
-        return converter.structure(data, kind), []
-    except cattrs.BaseValidationError as error:
-        lines = cattrs.transform_error(error, path="", format_exception=_describe)
-    problems = [Problem(path.lstrip("."), text) for text, _, path in (line.rpartition(" @ ") for line in lines)]
-    return None, problems
+    problems: list[Problem] = []
+    for key, value in data.items():
+        try:
+            part = converter.structure({key: value}, type(default))
+        except cattrs.BaseValidationError as error:
+            lines = cattrs.transform_error(error, path="", format_exception=_describe)
+            parts = (line.rpartition(" @ ") for line in lines)
+            problems += [Problem(path.lstrip("."), text) for text, _, path in parts]
+        else:
+            default = attrs.evolve(cast("Any", default), **{key: getattr(part, key)})
+    return default, problems
 
 
 _STRICT: dict[type, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}

@@ -165,4 +165,7 @@ def test_read(
     base = Program(tmp_path, "base.py", script, "7")
     assert json.loads(ours.run())["subject"] == json.loads(base.run())["Subject"] == "Ticket 7"
     name = f"read N --json, {request.node.callspec.id} / Core select"
-    assert table.compare(name, ours.seconds, base.seconds, pairs=PAIRS, bound="1.60") <= 1.6
+    # The script reads no configuration; what reading one costs on top is reported, not bounded.
+    bounded = prepare is without_a_file
+    ratio = table.compare(name, ours.seconds, base.seconds, pairs=PAIRS, bound="1.60" if bounded else "")
+    assert ratio <= 1.6 or not bounded

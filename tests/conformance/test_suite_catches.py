@@ -1,4 +1,3 @@
-
 """The conformance suite is worth something: it finds what is wrong with broken repositories."""
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import doctest
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,10 +29,13 @@ from ticketcore.cli.main import cli
 from ticketcore.config.loader import load_config
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(p for p in (ROOT / "docs").rglob("*.md") if p.parts[-2] not in {"changelog"})]
-PAGES = [page for page in PAGES if "_build" not in page.parts]
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", DOCS / "index.md", *sorted(DOCS.glob("[!_c]*/**/*.md"))]
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
+_RUN = {"python", "console", "yaml", "jinja"}
+_SHOWN = {"", "text", "{toctree}", "{eval-rst}", "{raw} html"}
+_FENCE = re.compile(r"^```(.*)\n(?:.*\n)*?^```$", re.MULTILINE)
 _FILE = re.compile(r"(?:#|\{#|<!--)\s*([\w./-]+\.(?:yaml|html|txt))\s*(?:#\}|-->)?\s*")
 _WAIT = re.compile(r"<!-- wait: (\w+)=(\d+) -->")
 _CHECKER = doctest.OutputChecker()
@@ -60,7 +64,7 @@ def _narrow(text: str) -> str:
 def _run(command: str) -> str:
     words = shlex.split(command, comments=True)
     if words[0] != "ticketcore" or {"|", ">", "<"} & set(words):
-        shell = command.replace("ticketcore ", "python -m ticketcore ")
+        shell = command.replace("ticketcore ", f"{shlex.quote(sys.executable)} -m ticketcore ")
         done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
     result = CliRunner().invoke(cli, words[1:], prog_name="ticketcore")
@@ -134,7 +138,11 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, monkeypat
         CodeBlockParser(language="jinja", evaluator=_template),
         _waits(clock),
     )
-    for example in document.examples():
+    examples = list(document.examples())
+    fences = [found[1] for found in _FENCE.finditer(document.text)]
+    assert set(fences) <= _RUN | _SHOWN
+    assert len(examples) >= sum(fence in _RUN for fence in fences)
+    for example in examples:
         example.evaluate()
 
 

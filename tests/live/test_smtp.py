@@ -626,7 +626,7 @@ def test_what_happens_after_a_mail_was_taken_is_no_failure(goodbye: bytes | None
 def test_a_server_that_knows_only_the_old_greeting_gets_its_mail() -> None:
     with Script(EHLO=b"502 what?\r\n") as server:
         server.notifier().send(NOTIFICATION, timeout=TIMEOUT)
-    assert b"\r\nmail FROM:<desk@tickets.example>\r\n" in server.received
+    assert b"\r\nmail from:<desk@tickets.example>\r\n" in server.received.lower()
 
 
 # Settings

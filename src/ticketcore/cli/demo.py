@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import shutil
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,8 +78,11 @@ def demo(folder: Path) -> None:
     config = shlex.quote(str(result.config))
     click.echo()
     say(f"The database is {result.database}, the mails are in {result.mail_folder}. Go on with:")
+    # A newcomer who typed a path to the program has to type it again.
+    typed = sys.argv[0] if Path(sys.argv[0]).name == "ticketcore" else "ticketcore"
+    program = "ticketcore" if shutil.which("ticketcore") else shlex.quote(os.path.relpath(typed))
     for arguments in (f"read {number}", f"history {number}", "overdue"):
-        click.echo(f"  ticketcore --config {config} {arguments}")
+        click.echo(f"  {program} --config {config} {arguments}")
 
 
 def _head(title: str) -> None:

@@ -38,7 +38,7 @@ def load_config(path: str | Path | None = None) -> Config:
     problems: list[Problem] = []
     raw = _filled(_read(file), "", problems)
     config = _structured(raw, file.resolve().parent, problems)
-    if config is None or problems:
+    if problems:
         raise ConfigError(problems, hint=f"in {file}")
     return with_defaults(config)
 
@@ -101,7 +101,7 @@ def _filled(value: Any, path: str, problems: list[Problem]) -> Any:
     return _VARIABLE.sub(variable, value)
 
 
-def _structured(raw: dict[str, Any], folder: Path, problems: list[Problem]) -> Config | None:
+def _structured(raw: dict[str, Any], folder: Path, problems: list[Problem]) -> Config:
     from ticketcore.serde import structure  # cattrs costs 40 ms, which a run without a file saves
 
     workflow = _workflows(raw.pop("workflow", "default"), problems)
@@ -110,10 +110,8 @@ def _structured(raw: dict[str, Any], folder: Path, problems: list[Problem]) -> C
         raw["sla"] = {**sla, "defaults": {}}
     # A section of which every key is commented out reads as null.
     raw = {key: value for key, value in raw.items() if value is not None}
-    config, found = structure(Config, raw, relative_to=folder)
+    config, found = structure(Config(), raw, relative_to=folder)
     problems.extend(Problem(_below(problem), problem.message) for problem in found)
-    if config is None:
-        return None
     problems.extend(_semantic_problems(config))
     url = config.database.url
     prefix = "sqlite:///"

@@ -31,7 +31,7 @@ class Workflow:
 
     @property
     def statuses(self) -> tuple[Status, ...]:
-        """The statuses that occur, in the order of :class:`Status`."""
+        """The statuses that occur, in the order of :class:`~ticketcore.domain.ticket.Status`."""
         named = {self.initial, *self.moves, *(target for targets in self.moves.values() for target in targets)}
         return tuple(status for status in Status if status in named)
 
