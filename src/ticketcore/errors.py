@@ -67,6 +67,17 @@ class ConfigError(_ProblemsError):
     code = "config"
 
 
+_SHOWN = 60
+
+
+def _shown(key: object) -> str:
+    """Return ``key`` as far as it fits a message; a number of thousands of digits has no text at all."""
+    if isinstance(key, int) and key.bit_length() > _SHOWN * 3:
+        return "with so large a number"
+    text = str(key)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
 class NotFoundError(TicketcoreError, ValueError):
     """What was asked for does not exist (also a ``ValueError``)."""
 
@@ -74,7 +85,7 @@ class NotFoundError(TicketcoreError, ValueError):
 
     def __init__(self, kind: str, key: object, *, hint: str = "") -> None:
         """Keep the ``kind`` of thing ("ticket") and the ``key`` that nothing has."""
-        super().__init__(f"there is no {kind} {key}", hint=hint)
+        super().__init__(f"there is no {kind} {_shown(key)}", hint=hint)
         self.kind = kind
         self.key = key
 

@@ -129,11 +129,13 @@ def draft(
     now: datetime,
     assigned_to: str = "",
     watchers: Iterable[str] = (),
-    estimated_date: datetime | None = None,
+    estimated_date: datetime | Callable[[], datetime | None] | None = None,
     status: Status = Status.NEW,
     **fields: Any,
 ) -> Ticket:
     """Return a new ticket from what somebody typed; ``fields`` are those of :data:`UPDATABLE`.
+
+    ``estimated_date`` may be a call that returns it, or refuses what was typed.
 
     Raises:
         RejectedError: with every problem of the input.
@@ -146,6 +148,7 @@ def draft(
     if len(",".join(ticket_watchers)) > WATCHERS_LENGTH:
         checks.problems.append(Problem("watchers", "are too many"))
     assignee = checks.line("assigned_to", assigned_to)
+    estimate = checks.attempt(estimated_date) if callable(estimated_date) else estimated_date
     checks.done()
     return Ticket(
         guid=guid,
@@ -154,7 +157,7 @@ def draft(
         status=status,
         assigned_to=assignee,
         watchers=tuple(ticket_watchers),
-        estimated_date=estimated_date,
+        estimated_date=estimate,
         **checked,
     )
 

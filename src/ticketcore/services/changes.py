@@ -22,6 +22,7 @@ from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.dispatch import Dispatcher
 from ticketcore.services.notices import Notices
+from ticketcore.services.people import is_storable
 from ticketcore.services.sla import SlaSettings, mark_escalated, targets_to_escalate, with_deadlines
 
 Reference = str | int | Ticket
@@ -40,9 +41,10 @@ def load(tx: Transaction, reference: Reference) -> Ticket:
     if isinstance(reference, Ticket):
         reference = reference.guid
     if isinstance(reference, str) and not (reference.isascii() and reference.isdigit()):
-        ticket = tx.get(Ticket, reference.strip())
+        ticket = tx.get(Ticket, reference.strip()) if is_storable(reference) else None
     else:
-        found = tx.find(Query(Ticket, (eq("ticket_number", _number(reference)),)))
+        number = _number(reference)
+        found = tx.find(Query(Ticket, (eq("ticket_number", number),))) if number is not None else []
         ticket = found[0] if found else None
     if ticket is None:
         raise NotFoundError("ticket", reference, hint="give a ticket number or a guid; ticketcore list shows them")
@@ -53,14 +55,11 @@ _DIGITS, _BITS = 18, 62
 """What every store can count to."""
 
 
-def _number(text: str | int) -> int:
+def _number(text: str | int) -> int | None:
+    """Return the number that ``text`` is, ``None`` if no ticket can have it."""
     if isinstance(text, int):
-        if text.bit_length() > _BITS:
-            raise NotFoundError("ticket", "with so large a number")
-        return text
-    if len(text) > _DIGITS:
-        raise NotFoundError("ticket", f"{text[:40]}…" if len(text) > 40 else text)  # noqa: PLR2004 - enough to see
-    return int(text)
+        return text if text.bit_length() <= _BITS else None
+    return int(text) if len(text) <= _DIGITS else None
 
 
 def guid_of(tx: Transaction, reference: Reference) -> str:
@@ -144,7 +143,7 @@ class Changes:
         *,
         repeat: bool = True,
     ) -> Ticket:
-        actor = _checked_actor(action_by)
+        actor = " ".join(action_by.split())
         try:
             return self._once(build, actor)
         except ConflictError:
@@ -160,7 +159,15 @@ class Changes:
     def _once(self, build: Callable[[Transaction, datetime], Change | Ticket], action_by: str) -> Ticket:
         with self.repository.transaction() as tx:
             now = self.clock.now()
-            change = build(tx, now)
+            wrong = _actor_problems(action_by)
+            try:
+                change = build(tx, now)
+            except RejectedError as error:
+                if wrong:
+                    raise RejectedError([*error.problems, *wrong]) from None
+                raise
+            if wrong:
+                raise RejectedError(wrong)
             if isinstance(change, Ticket):
                 return change
             problems = tuple(self.policies.check(change, action_by))
@@ -225,10 +232,9 @@ class Changes:
         return rows
 
 
-def _checked_actor(action_by: str) -> str:
-    actor = " ".join(action_by.split())
+def _actor_problems(actor: str) -> list[Problem]:
     if not actor:
-        raise RejectedError([Problem("action_by", "must say who acts; it is empty")])
-    if len(actor) > NAME_LENGTH or "\x00" in actor or not actor.isprintable():
-        raise RejectedError([Problem("action_by", f"must be a printable name of at most {NAME_LENGTH} characters")])
-    return actor
+        return [Problem("action_by", "must say who acts; it is empty")]
+    if len(actor) > NAME_LENGTH or not actor.isprintable():
+        return [Problem("action_by", f"must be a printable name of at most {NAME_LENGTH} characters")]
+    return []

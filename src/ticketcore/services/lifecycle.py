@@ -88,7 +88,11 @@ class Tickets:
         """
 
         def build(tx: Transaction, now: datetime) -> Change:
-            zone_eta = None if eta_date is None else eta.parse_instant("eta_date", eta_date, self.zone, end_of_day=True)
+            def estimate() -> datetime | None:
+                if eta_date is None:
+                    return None
+                return eta.parse_instant("eta_date", eta_date, self.zone, end_of_day=True)
+
             scope = self.default_package if package is None else package
             ticket = draft(
                 guid=self.changes.ids.new(now),
@@ -104,7 +108,7 @@ class Tickets:
                 requested_by_type=requested_by_type,
                 assigned_to=_stored_assignee(tx, assigned_to or ""),
                 watchers=watchers,
-                estimated_date=zone_eta,
+                estimated_date=estimate,
             )
             return self._auto_assigned(tx, ticket)
 

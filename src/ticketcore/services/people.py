@@ -18,14 +18,22 @@ from ticketcore.ports.system import Clock, Ids
 _log = logging.getLogger(__name__)
 
 
+def is_storable(text: str) -> bool:
+    """Return whether ``text`` can be stored, and so found: half a surrogate pair cannot."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def find_person(tx: Transaction, text: str) -> Person | None:
     """Return the active person whom ``text`` means: by address, then by login name, then by guid."""
     text = text.strip()
     if not text:
         return None
+    if not is_storable(text):
+        return None
     address = as_address(text)
-    if address:
-        return _by_address(tx, address)
+    person = _by_address(tx, address) if address else None
+    if person:
+        return person
     for user in tx.find(Query(User, (eq("username", text), eq("active", value=True)))):
         person = _by_guid(tx, user.person_guid) or _by_address(tx, user.email)
         if person:
@@ -48,6 +56,8 @@ def email_of(tx: Transaction, text: str) -> str | None:
     person = find_person(tx, text)
     if person:
         return person.email
+    if not is_storable(text):
+        return None
     users = tx.find(Query(User, (eq("username", text.strip()), eq("active", value=True))))
     return (as_address(users[0].email) if users else None) or as_address(text)
 
