@@ -166,3 +166,4 @@ def test_creating_with_delivery_to_files(core: Core, tmp_path: Path, table: Any)
             pairs=5,
             per=BATCH,
         )
+        assert desk.notifications.list_outbox("PENDING") == []
