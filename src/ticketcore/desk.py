@@ -16,7 +16,7 @@ from ticketcore.domain.lifecycle import Change
 from ticketcore.domain.sla import describe
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.workflow import Workflow
-from ticketcore.errors import ConfigError, Problem
+from ticketcore.errors import ConfigError, PluginError, Problem
 from ticketcore.ports.repository import Repository, StoreStatus
 from ticketcore.ports.scheduler import Job
 from ticketcore.ports.system import Clock, Ids
@@ -161,7 +161,12 @@ class Desk:
             if not folder.is_dir() and is_default_database(self.config):
                 folder.mkdir(parents=True, exist_ok=True)
             return SqlRepository(url, timeout=self.config.database.timeout)
-        store: Repository = self.plugins.repository(scheme).load()(url, timeout=self.config.database.timeout)
+        spec = self.plugins.repository(scheme)
+        try:
+            make = spec.load()
+        except (ImportError, AttributeError) as error:
+            raise PluginError(scheme, f"the store {scheme!r} cannot be loaded: {error}") from error
+        store: Repository = make(url, timeout=self.config.database.timeout)
         return store
 
     @_once

@@ -189,3 +189,15 @@ class PluginError(TicketcoreError):
         """Keep the name of the ``plugin`` beside what is wrong with it."""
         super().__init__(message, hint=hint)
         self.plugin = plugin
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what ``error`` says, in a form that can be shown and stored, whoever raised it."""
+    if isinstance(error, TicketcoreError):
+        reason = str(error)
+    else:
+        try:
+            reason = f"{type(error).__name__}: {error}"
+        except Exception:  # noqa: BLE001 - a foreign class may not even be able to say what is wrong
+            reason = type(error).__name__
+    return reason.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from ticketcore.errors import TicketcoreError
+from ticketcore.errors import reason_of
 from ticketcore.ports.scheduler import Job
 
 Report = Callable[[str, str], None]
@@ -44,8 +44,7 @@ def _run(job: Job, stop: Event, report: Report) -> bool:
     try:
         done = job.run(stop)
     except Exception as error:  # noqa: BLE001 - a job may be anybody's; the others go on
-        reason = str(error) if isinstance(error, TicketcoreError) else f"{type(error).__name__}: {error}"
-        report(job.name, f"failed: {reason}")
+        report(job.name, f"failed: {reason_of(error)}")
         return False
     if done:
         report(job.name, done)

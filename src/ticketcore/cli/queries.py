@@ -19,7 +19,7 @@ from ticketcore.cli.options import (
     ticket_argument,
 )
 from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
-from ticketcore.domain.history import Action, HistoryEntry
+from ticketcore.domain.history import Action, CommentField, HistoryEntry
 from ticketcore.services.queries import SORTS
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def what(row: HistoryEntry, names: Mapping[str, str]) -> str:
     if row.action == Action.ASSIGNED:
         old, new = names.get(old, old), names.get(new, new)
     if row.action == Action.COMMENT_ADDED:
-        return new
+        return f"{new} (internal)" if row.field == CommentField.INTERNAL else new
     change = f"{old} → {new or NONE}" if old else new
     return f"{row.field}: {change}" if row.action in {Action.UPDATED, Action.SLA_CHANGED} else change
 

@@ -11,13 +11,25 @@ from typing import Any, TypeVar
 import pluggy
 
 from ticketcore.domain.lifecycle import Change
-from ticketcore.errors import PluginError, Problem
+from ticketcore.errors import PluginError, Problem, reason_of
 from ticketcore.plugin import hookspecs
 from ticketcore.plugin.markers import PROJECT
 from ticketcore.plugin.records import NotifierSpec, RepositorySpec
 
 _log = logging.getLogger(__name__)
 S = TypeVar("S", NotifierSpec, RepositorySpec)
+
+
+def _require(made: Iterable[object], kind: type) -> None:
+    """Refuse what a hook returned if something else than ``kind`` is among it.
+
+    Raises:
+        TypeError: names what is wrong.
+    """
+    for item in made:
+        if not isinstance(item, kind) or not isinstance(getattr(item, "name", ""), str):
+            message = f"{item!r} is no {kind.__name__}"
+            raise TypeError(message)
 
 
 class PluginManager:
@@ -45,7 +57,7 @@ class PluginManager:
             # After a failed registration half of it may stay; after a clash the name is another plugin's.
             if plugin is not None and self._manager.get_plugin(entry.name) is plugin:
                 self._manager.unregister(plugin)
-            self.broken[entry.name] = f"{type(error).__name__}: {error}"
+            self.broken[entry.name] = reason_of(error)
             _log.warning("plugin %s is set aside: %s", entry.name, self.broken[entry.name])
 
     def notifier(self, name: str) -> NotifierSpec:
@@ -54,7 +66,7 @@ class PluginManager:
         Raises:
             PluginError: no plugin has it, or two have.
         """
-        specs: list[NotifierSpec] = self._specs("ticketcore_notifiers")
+        specs: list[NotifierSpec] = self._specs("ticketcore_notifiers", NotifierSpec)
         return self._named("notifier", name, specs)
 
     def repository(self, name: str) -> RepositorySpec:
@@ -63,16 +75,18 @@ class PluginManager:
         Raises:
             PluginError: no plugin has it, or two have.
         """
-        specs: list[RepositorySpec] = self._specs("ticketcore_repositories")
+        specs: list[RepositorySpec] = self._specs("ticketcore_repositories", RepositorySpec)
         return self._named("repository", name, specs)
 
-    def _specs(self, hook: str) -> list[Any]:
-        found: list[Any] = []
+    def _specs(self, hook: str, kind: type[S]) -> list[S]:
+        found: list[S] = []
         for plugin, implementation in self._implementations(hook):
             try:
-                found += implementation.function()
-            except Exception as error:  # noqa: BLE001 - the others are still good
-                self.broken[plugin] = f"{type(error).__name__}: {error}"
+                made = list(implementation.function())
+                _require(made, kind)
+                found += made
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the others are still good
+                self.broken[plugin] = reason_of(error)
                 _log.warning("plugin %s failed in %s: %s", plugin, hook, self.broken[plugin])
         return found
 
@@ -99,12 +113,12 @@ class PluginManager:
             arguments = {"change": change, "action_by": action_by}
             wanted = {name: arguments[name] for name in implementation.argnames}
             try:
-                yield from implementation.function(**wanted) or ()
-            except Exception as error:  # noqa: BLE001 - it fails closed
+                problems = list(implementation.function(**wanted) or ())
+                _require(problems, Problem)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it fails closed
                 _log.exception("policy %s failed", plugin)
-                yield Problem(
-                    "", f"the policy {plugin} failed ({type(error).__name__}: {error}), so the change is refused"
-                )
+                problems = [Problem("", f"the policy {plugin} failed ({reason_of(error)}), so the change is refused")]
+            yield from problems
 
     def _implementations(self, hook: str) -> list[tuple[str, Any]]:
         """Return the implementations of ``hook`` in the order of their plugins' names."""

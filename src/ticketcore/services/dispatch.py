@@ -18,7 +18,14 @@ from attrs import define, evolve, frozen
 
 from ticketcore.domain.events import NotifyCode, OutboxMessage, OutboxState
 from ticketcore.domain.query import Condition, Op, Order, Query, eq
-from ticketcore.errors import NotFoundError, PermanentNotifierError, TemporaryNotifierError, TicketcoreError
+from ticketcore.errors import (
+    NotFoundError,
+    PermanentNotifierError,
+    RejectedError,
+    TemporaryNotifierError,
+    TicketcoreError,
+    reason_of,
+)
 from ticketcore.ports.notifier import Notification, Notifier
 from ticketcore.ports.render import Renderer
 from ticketcore.ports.repository import Repository
@@ -105,14 +112,17 @@ class Dispatcher:
                 _log.warning("delivery of %s is left to the worker: %s", message.guid, error)
                 return
             if tried.state is OutboxState.PENDING:
-                return
+                return  # the rest would wait for the same server; the worker tries when the lease is over
 
     def run_due(self, stop: Event | None = None) -> Outcome:
         """Deliver everything that is due now, in batches, until ``stop`` is set."""
         total = Outcome()
         for message in self._due(stop or Event()):
             tried = self._try(message, self.settings.timeout)
-            self._record(tried)
+            try:
+                self._record(tried)
+            except RejectedError as error:  # one message that cannot be kept must not hold up the others
+                _log.warning("the outcome of %s cannot be recorded: %s", message.guid, error)
             total += _OUTCOMES[tried.state]
         return total
 
@@ -149,14 +159,14 @@ class Dispatcher:
             self.notifier(message.channel).send(self._notification(message), timeout=timeout)
         except PermanentNotifierError as error:
             return self._failed(message, attempts, error, OutboxState.DEAD)
-        except Exception as error:  # noqa: BLE001 - a notifier may be anybody's; the failure is recorded and retried
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a notifier may be anybody's; the failure is recorded and retried
             given_up = attempts >= self.settings.attempts
             return self._failed(message, attempts, error, OutboxState.DEAD if given_up else OutboxState.PENDING)
         now = self.clock.now()
         return evolve(message, state=OutboxState.DELIVERED, attempts=attempts, delivered_date=now, last_error="")
 
-    def _failed(self, message: OutboxMessage, attempts: int, error: Exception, state: OutboxState) -> OutboxMessage:
-        reason = str(error) if isinstance(error, TicketcoreError) else f"{type(error).__name__}: {error}"
+    def _failed(self, message: OutboxMessage, attempts: int, error: BaseException, state: OutboxState) -> OutboxMessage:
+        reason = reason_of(error)
         wait = self.settings.delay(attempts)
         if isinstance(error, TemporaryNotifierError) and error.retry_after:
             wait = max(wait, timedelta(seconds=min(error.retry_after, self.settings.longest_delay)))

@@ -304,6 +304,8 @@ class SqlRepository:
                 connection.execute(sa.insert(version).values(version_num=REVISIONS[-1]))
                 status = self._status(connection)
         _refuse_unless_ready(status)
+        with translated(self.location), self._engine.connect() as connection:
+            _use_write_ahead_log(_driver(connection))  # it is written into the file, so only into one of ours
         return status
 
     def upgrade(self) -> StoreStatus:
@@ -354,8 +356,14 @@ def _set_up(connection: Any, _record: Any) -> None:
     """Set up a new connection: our own BEGIN, a write-ahead log, and a flush at every commit."""
     connection.isolation_level = None
     connection.execute("PRAGMA synchronous=FULL")
-    if connection.execute("PRAGMA journal_mode").fetchone() == ("delete",):
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("delete",) and _is_ours(connection):
         _use_write_ahead_log(connection)
+
+
+def _is_ours(connection: Any) -> bool:
+    """Return whether the file is one of ours: one of something else, or an empty one, is only looked at."""
+    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return {version.name, ticket.name} <= names
 
 
 def _use_write_ahead_log(connection: Any) -> None:
