@@ -170,16 +170,27 @@ class Changes:
                 raise RejectedError(wrong)
             if isinstance(change, Ticket):
                 return change
+            change, rows = self._completed(tx, change, action_by, now)
             problems = tuple(self.policies.check(change, action_by))
             if problems:
                 raise RejectedError(problems)
-            stored = self._store(tx, change, action_by, now)
+            stored = tx.add(change.after) if change.before is None else tx.save(change.after)
+            tx.add_many(rows)
+            if change.comment is not None:
+                tx.add(change.comment)
             messages = self.notices.plan(tx, change, stored, action_by, now)
             tx.add_many(messages)
         self.dispatcher.deliver_inline(messages)
         return stored
 
-    def _store(self, tx: Transaction, change: Change, action_by: str, now: datetime) -> Ticket:
+    def _completed(
+        self,
+        tx: Transaction,
+        change: Change,
+        action_by: str,
+        now: datetime,
+    ) -> tuple[Change, list[HistoryEntry]]:
+        """Return ``change`` with its deadlines, and its history rows."""
         ticket = change.after if change.before is None else evolve(change.after, updated_date=now)
         clocks = _moves_clocks(change)
         if change.before is None:
@@ -191,11 +202,7 @@ class Changes:
             ticket = with_deadlines(tx, self.sla, ticket, [*past, *rows])
         if change.raise_alert:
             ticket = mark_escalated(ticket, targets_to_escalate(ticket, self.clock))
-        ticket = tx.add(ticket) if change.before is None else tx.save(ticket)
-        tx.add_many(rows)
-        if change.comment is not None:
-            tx.add(change.comment)
-        return ticket
+        return evolve(change, after=ticket), rows
 
     def _rows(
         self,
