@@ -18,7 +18,7 @@ pytestmark = pytest.mark.bench
 PACKAGES = ("CORE", "SHOP", "", "BILLING")
 PRIORITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFO")
 BATCH = 40
-PAIRS = 15
+PAIRS = 31
 LEAST = 0.6
 """The share of plain Core's rate that creating through the desk reaches at least."""
 
