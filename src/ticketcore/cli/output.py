@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 from attrs import frozen
+
+from ticketcore.domain import text as harmless
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 NONE = "—"
 """What stands where there is no value."""
 
-# Control characters (but line feed and tabulator), the marks that turn the direction of writing, line
-# separators and half surrogate pairs: all that makes a terminal do or show something else.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+clean = harmless.printable
+one_line = harmless.one_line
 
 STYLES = {
     "CRITICAL": "bold white on red",
@@ -39,19 +39,14 @@ STYLES = {
     "CANCELLED": "dim",
     "DEAD": "red",
     "DELIVERED": "green",
+    "ok": "green",
+    "clash": "yellow",
+    "broken": "red",
+    "disabled": "dim",
+    "warning": "yellow",
+    "failed": "red",
 }
 """The colours of values that come from a fixed list."""
-
-
-def clean(text: str) -> str:
-    """Return ``text`` with escape sequences in the place of what a terminal would act on."""
-    unix = text.replace("\r\n", "\n")
-    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), unix)
-
-
-def one_line(text: str) -> str:
-    """Return ``text`` cleaned and as a single line."""
-    return " ".join(clean(text).split())
 
 
 def say(text: str) -> None:
@@ -68,7 +63,7 @@ def print_json(value: object) -> None:
     """Print plain data as JSON."""
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
     text = json.dumps(value, ensure_ascii=not unicode, indent=2)
-    click.echo(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(harmless.UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 @frozen
