@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from ticketcore import open_desk
 from ticketcore.adapters.system import PlayedClock
 from ticketcore.config.schema import Config, DatabaseSection, EmailSection
 from ticketcore.desk import Desk
+from ticketcore.testing.distributions import Installer
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -76,21 +75,8 @@ def sqlite_desk(make_desk: Callable[..., Desk], sqlite_file: Path) -> Desk:
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+def install(tmp_path: Path) -> Iterator[Installer]:
     """Return a function that installs a distribution whose module is a plugin: its name, and the module's text."""
-    installed: list[str] = []
-
-    def make(name: str, source: str) -> Path:
-        site = tmp_path / "site" / name
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
-        (info / "entry_points.txt").write_text(f"[ticketcore]\n{name} = {name}\n", encoding="utf-8")
-        (site / f"{name}.py").write_text(textwrap.dedent(source), encoding="utf-8")
-        monkeypatch.syspath_prepend(str(site))
-        installed.append(name)
-        return site
-
-    yield make
-    for name in installed:
-        sys.modules.pop(name, None)
+    installer = Installer(tmp_path / "site")
+    yield installer
+    installer.uninstall()

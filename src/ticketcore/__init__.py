@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ticketcore.adapters.system import PlayedClock
     from ticketcore.desk import Desk, open_desk
-    from ticketcore.domain.events import OutboxMessage
+    from ticketcore.domain.events import OutboxMessage, TicketEvent
     from ticketcore.domain.history import HistoryEntry
     from ticketcore.domain.people import Person, User
     from ticketcore.domain.policy import AssignRule, RaciContacts, SlaPolicy
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ticketcore.errors import (
         ConfigError,
         ConflictError,
+        ForbiddenError,
         InvalidTransitionError,
         NotFoundError,
         NotifierError,
@@ -39,7 +40,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "ticketcore.adapters.system": ("PlayedClock",),
     "ticketcore.desk": ("Desk", "open_desk"),
-    "ticketcore.domain.events": ("OutboxMessage",),
+    "ticketcore.domain.events": ("OutboxMessage", "TicketEvent"),
     "ticketcore.domain.history": ("HistoryEntry",),
     "ticketcore.domain.people": ("Person", "User"),
     "ticketcore.domain.policy": ("AssignRule", "RaciContacts", "SlaPolicy"),
@@ -48,6 +49,7 @@ _HOMES = {
     "ticketcore.errors": (
         "ConfigError",
         "ConflictError",
+        "ForbiddenError",
         "InvalidTransitionError",
         "NotFoundError",
         "NotifierError",
@@ -68,6 +70,7 @@ __all__ = [
     "ConfigError",
     "ConflictError",
     "Desk",
+    "ForbiddenError",
     "HistoryEntry",
     "InvalidTransitionError",
     "NotFoundError",
@@ -86,6 +89,7 @@ __all__ = [
     "SlaPolicy",
     "Status",
     "Ticket",
+    "TicketEvent",
     "TicketType",
     "TicketcoreError",
     "User",

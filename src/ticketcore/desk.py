@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 from ticketcore.adapters.system import SystemClock, SystemIds
-from ticketcore.config.loader import is_default_database, load_config, with_defaults
+from ticketcore.config.loader import Loaded, is_default_database, read_config, with_defaults
 from ticketcore.config.schema import Config
+from ticketcore.config.source import Source
+from ticketcore.domain.jobs import JobState
 from ticketcore.domain.lifecycle import Change
+from ticketcore.domain.query import Order, Query
 from ticketcore.domain.sla import describe
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.workflow import Workflow
-from ticketcore.errors import ConfigError, PluginError, Problem
+from ticketcore.errors import ConfigError, Problem
+from ticketcore.ports.extension import Amendment, Verdict
 from ticketcore.ports.repository import Repository, StoreStatus
-from ticketcore.ports.scheduler import Job
+from ticketcore.ports.scheduler import Job, Watch
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.assignment import Rules
 from ticketcore.services.changes import Changes
 from ticketcore.services.comments import Comments
 from ticketcore.services.dispatch import DeliverySettings, Dispatcher, Notifications
+from ticketcore.services.jobs import Escalations, Figures, Noted, Terms, figures
 from ticketcore.services.lifecycle import Tickets
 from ticketcore.services.notices import Notices
 from ticketcore.services.people import People
@@ -31,9 +36,10 @@ from ticketcore.services.queries import Queries
 from ticketcore.services.sla import Sla, SlaSettings
 
 if TYPE_CHECKING:
+    from ticketcore.adapters.rendering import JinjaRenderer
+    from ticketcore.extensions import Extensions
     from ticketcore.plugin.manager import PluginManager
-    from ticketcore.ports.notifier import Notifier
-    from ticketcore.ports.render import Renderer
+    from ticketcore.ports.provider import Provider
     from ticketcore.ports.workflow import WorkflowEngine
 
 
@@ -70,11 +76,21 @@ class Desk:
     opened and no plugin is loaded before it is needed.
     """
 
-    def __init__(self, config: Config, *, clock: Clock | None = None, ids: Ids | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        source: Source | None = None,
+        plugins: PluginManager | Mapping[str, object] | None = None,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+    ) -> None:
         """Put a desk together; :func:`open_desk` is the usual way to get one.
 
         Args:
             config: the configuration.
+            source: where the configuration is from, for messages about it.
+            plugins: the program's own plugins by name, or all plugins; see :func:`open_desk`.
             clock: tells the time; the system's by default.
             ids: makes identifiers; by default such that sort by time.
         """
@@ -83,8 +99,9 @@ class Desk:
         self.ids: Ids = ids or SystemIds()
         self.zone = ZoneInfo(config.timezone)
         self.default_package = config.ticket.package
+        self.source = source or Source()
         self._lock = threading.RLock()
-        self._notifiers: dict[str, Notifier] = {}
+        self._given_plugins = plugins
 
     def __enter__(self) -> Self:
         """Return the desk itself."""
@@ -161,24 +178,33 @@ class Desk:
             if not folder.is_dir() and is_default_database(self.config):
                 folder.mkdir(parents=True, exist_ok=True)
             return SqlRepository(url, timeout=self.config.database.timeout)
-        spec = self.plugins.repository(scheme)
-        try:
-            make = spec.load()
-        except (ImportError, AttributeError) as error:
-            raise PluginError(scheme, f"the store {scheme!r} cannot be loaded: {error}") from error
-        store: Repository = make(url, timeout=self.config.database.timeout)
-        return store
+        return self.extensions.repository(url, self.config.database.timeout)
 
     @_once
     def plugins(self) -> PluginManager:
-        """All plugins, loaded when one is first needed."""
-        from ticketcore.adapters import builtin
+        """All plugins, loaded when one is first needed.
+
+        Raises:
+            PluginError: one of the program's own is broken; or any is, and ``TICKETCORE_STRICT_PLUGINS`` is set.
+        """
+        from ticketcore import __version__
+        from ticketcore.extensions import load_plugins
         from ticketcore.plugin.manager import PluginManager
 
-        manager = PluginManager({"builtin": builtin})
-        for channel in self.config.notifiers:
-            manager.notifier(channel)  # an unknown one is an error now, not when nobody looks any more
-        return manager
+        given = self._given_plugins
+        return given if isinstance(given, PluginManager) else load_plugins(__version__, local=given)
+
+    @_once
+    def extensions(self) -> Extensions:
+        """What plugins bring to this desk, with the settings of its configuration.
+
+        Raises:
+            ConfigError: the section of a plugin is wrong.
+            PluginError: the configuration needs a plugin that is not there, or broken.
+        """
+        from ticketcore.extensions import Extensions
+
+        return Extensions(self.plugins, self.config, self.source)
 
     @_once
     def _sla_settings(self) -> SlaSettings:
@@ -207,25 +233,32 @@ class Desk:
             ids=self.ids,
             policies=_LazyPolicies(self),
             sla=self._sla_settings,
-            notices=Notices(self.ids, self.config.notifiers, lease),
+            notices=Notices(
+                self.ids,
+                self.config.notifiers,
+                lease,
+                destinations=lambda channel: self.extensions.destinations(channel),  # noqa: PLW0108 - not before it is needed
+                observers=lambda: self.extensions.observers.names(),  # noqa: PLW0108 - the same
+            ),
             dispatcher=self._dispatcher,
         )
 
     @_once
     def _dispatcher(self) -> Dispatcher:
-        return Dispatcher(self.repository, self.clock, lambda: self._renderer, self._notifier, self._delivery)
+        return Dispatcher(
+            self.repository,
+            self.clock,
+            renderer=lambda: self._renderer,
+            notifier=lambda channel: self.extensions.notifier(channel),  # noqa: PLW0108 - the same
+            observers=lambda: self.extensions.observers,
+            settings=self._delivery,
+        )
 
     @_once
-    def _renderer(self) -> Renderer:
+    def _renderer(self) -> JinjaRenderer:
         from ticketcore.adapters.rendering import JinjaRenderer
 
-        return JinjaRenderer(self.config.templates.root)
-
-    def _notifier(self, channel: str) -> Notifier:
-        with self._lock:
-            if channel not in self._notifiers:
-                self._notifiers[channel] = self.plugins.notifier(channel).load()(self.config)
-            return self._notifiers[channel]
+        return JinjaRenderer(self.config.templates.root, self.extensions.template_folders())
 
     # The system around the operations.
 
@@ -237,6 +270,25 @@ class Desk:
     def sla_words(self, ticket: Ticket) -> str:
         """Return in a few words how ``ticket`` stands with its deadlines now."""
         return describe(ticket, self.clock.now())
+
+    def plugin_settings(self, plugin: str) -> Any:
+        """Return the settings of a plugin, an instance of the class that its ``ticketcore_settings`` names.
+
+        Raises:
+            ConfigError: a setting without a default is missing.
+            NotFoundError: there is no such plugin, or it has no settings.
+            PluginError: another plugin has the same section of the configuration.
+        """
+        return self.extensions.plugin_settings(plugin)
+
+    def get_provider(self, name: str | None = None) -> Provider:
+        """Return a provider, by default the one that ``ticket.provider`` names.
+
+        Raises:
+            PluginError: no plugin has it, or it cannot be loaded.
+            ConfigError: one of its settings is missing.
+        """
+        return self.extensions.provider(name or self.config.ticket.provider, self)
 
     def store_status(self) -> StoreStatus:
         """Return where the store is and whether it is ready, without changing it."""
@@ -258,16 +310,65 @@ class Desk:
         """
         return self.repository.upgrade()
 
-    def work(self, *, once: bool, stop: threading.Event, report: Callable[[str, str], None]) -> bool:
+    def jobs(self, watches: Sequence[Watch] = ()) -> list[Job]:
+        """Return the jobs that keep the desk going; those with an interval of 0 in the configuration are left out.
+
+        ``outbox`` delivers what is due, ``escalations`` escalates the tickets that are past a deadline, ``sla`` gives
+        open tickets new deadlines after service levels have changed. Every run is noted in the store.
+
+        Args:
+            watches: who else is told of every run.
+        """
+        every = self.config.scheduler.jobs
+        runs: dict[str, Callable[[threading.Event], str]] = {
+            "outbox": lambda stop: str(self._dispatcher.run_due(stop)),
+            "escalations": Escalations(self.sla, self.tickets).run,
+            "sla": Terms(self.repository, self._changes, self._sla_settings).run,
+        }
+        noted = Noted(self.repository, self.clock, watches)
+        jobs = [Job(name, getattr(every, name), run) for name, run in runs.items()]
+        return [noted.noted(job) for job in jobs if job.every > 0]
+
+    def work(
+        self,
+        *,
+        once: bool,
+        stop: threading.Event,
+        report: Callable[[str, str], None],
+        only: Container[str] | None = None,
+        watches: Sequence[Watch] = (),
+    ) -> bool:
         """Run the jobs that keep the desk going: one time, or until ``stop`` is set.
 
-        ``report`` is told the name of a job and what it did, or how it failed. Returns whether every run
-        succeeded.
-        """
-        from ticketcore.adapters.scheduling import LoopScheduler, OnceScheduler
+        Args:
+            once: whether to run each job one time, whatever ``scheduler.engine`` says.
+            stop: an event; soon after it is set this returns.
+            report: is told the name of a job and what it did, or how it failed.
+            only: the names of the jobs to run; all by default.
+            watches: who else is told of every run.
 
-        jobs = [Job("outbox", self.config.scheduler.interval, lambda stop: str(self._dispatcher.run_due(stop)))]
-        return (OnceScheduler() if once else LoopScheduler()).run(jobs, stop, report)
+        Returns:
+            Whether every run succeeded.
+
+        Raises:
+            PluginError: no plugin has the scheduler that the configuration names.
+        """
+        scheduler = self.extensions.scheduler("once" if once else self.config.scheduler.engine)
+        jobs = [job for job in self.jobs(watches) if only is None or job.name in only]
+        return scheduler.run(jobs, stop, report)
+
+    def template_problems(self) -> dict[str, str]:
+        """Return the templates of packages that do not work, and why."""
+        return self._renderer.problems()
+
+    def figures(self) -> Figures:
+        """Return what metrics show of the store."""
+        return figures(self.repository, self.clock)
+
+    def job_states(self) -> list[JobState]:
+        """Return how each job is that has ever run, by name."""
+        with self.repository.transaction(read_only=True) as tx:
+            return tx.find(Query(JobState, order=(Order("name"),)))
 
 
 class _LazyPolicies:
@@ -276,9 +377,13 @@ class _LazyPolicies:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def check(self, change: Change, action_by: str) -> Iterable[Problem]:
+    def amendments(self) -> Sequence[Amendment]:
+        """Return the policies that amend changes."""
+        return self._desk.extensions.policies.amendments()
+
+    def judge(self, change: Change, action_by: str) -> Verdict:
         """Return what every policy has against ``change``."""
-        return self._desk.plugins.check(change, action_by)
+        return self._desk.extensions.policies.judge(change, action_by)
 
 
 class _LazyWorkflows:
@@ -304,17 +409,27 @@ if TYPE_CHECKING:
     from ticketcore.adapters.workflow import PackageWorkflows as _PackageWorkflows
 
 
-def open_desk(config: str | Path | Config | None = None, *, clock: Clock | None = None, ids: Ids | None = None) -> Desk:
+def open_desk(
+    config: str | Path | Config | None = None,
+    *,
+    plugins: PluginManager | Mapping[str, object] | None = None,
+    clock: Clock | None = None,
+    ids: Ids | None = None,
+) -> Desk:
     """Open a desk.
 
     Args:
         config: the path of a configuration file, or a configuration. By default the file that
             ``TICKETCORE_CONFIG`` names, else ``./config.yaml``, else built-in defaults with an SQLite file
             in the user's data folder.
+        plugins: the program's own plugins by name, modules or objects whose methods are hooks, which are used besides
+            the built-in and the installed ones; or a manager that has loaded all of them. Nothing is loaded before
+            it is needed.
         clock: tells the time; the system's by default.
         ids: makes identifiers; by default such that sort by time.
 
     Raises:
         ConfigError: with every problem of the configuration.
     """
-    return Desk(config if isinstance(config, Config) else load_config(config), clock=clock, ids=ids)
+    loaded = Loaded(config) if isinstance(config, Config) else read_config(config)
+    return Desk(loaded.config, source=loaded.source, plugins=plugins, clock=clock, ids=ids)

@@ -51,20 +51,33 @@ class _ProblemsError(TicketcoreError):
     def __init__(self, problems: Iterable[Problem], *, hint: str = "") -> None:
         """Keep all ``problems``; at least one is needed."""
         self.problems: tuple[Problem, ...] = tuple(problems)
-        super().__init__("\n".join(str(problem) for problem in self.problems), hint=hint)
+        super().__init__("\n".join(self._texts()), hint=hint)
+
+    def _texts(self) -> list[str]:
+        return [str(problem) for problem in self.problems]
 
     def lines(self) -> list[str]:
         """Return one line for each problem, the hint behind the last."""
-        lines = [str(problem) for problem in self.problems]
+        lines = self._texts()
         if self.hint:
             lines[-1] = f"{lines[-1]} ({self.hint})"
         return lines
 
 
 class ConfigError(_ProblemsError):
-    """The configuration is wrong: correct it. All problems are reported at once, with their path."""
+    """The configuration is wrong: correct it. All problems are reported at once, with their path and place."""
 
     code = "config"
+
+    def __init__(self, problems: Iterable[Problem], *, places: Iterable[str] = (), hint: str = "") -> None:
+        """Keep all ``problems``, and the place of each (``config.yaml:7``; empty where there is none)."""
+        self.places: tuple[str, ...] = tuple(places)
+        super().__init__(problems, hint=hint)
+
+    def _texts(self) -> list[str]:
+        places = self.places or ("",) * len(self.problems)
+        texts = zip(places, super()._texts(), strict=True)
+        return [f"{place}: {text}" if place else text for place, text in texts]
 
 
 _SHOWN = 60
@@ -109,6 +122,17 @@ class InvalidTransitionError(RejectedError):
         choice = ", ".join(self.allowed) or "nothing"
         message = f"a ticket that is {status} cannot become {wanted}; allowed from here: {choice}"
         super().__init__([Problem("status", message)])
+
+
+class ForbiddenError(RejectedError):
+    """A policy does not let this actor make this change; ``reasons`` says why, ``problems`` has all that is wrong."""
+
+    code = "forbidden"
+
+    def __init__(self, reasons: Iterable[str], problems: Iterable[Problem] = ()) -> None:
+        """Keep the ``reasons``, and the ``problems`` of the change besides."""
+        self.reasons = tuple(reasons)
+        super().__init__([*(Problem("", reason) for reason in self.reasons), *problems])
 
 
 class ConflictError(TicketcoreError):
@@ -193,11 +217,9 @@ class PluginError(TicketcoreError):
 
 def reason_of(error: BaseException) -> str:
     """Return what ``error`` says, in a form that can be shown and stored, whoever raised it."""
-    if isinstance(error, TicketcoreError):
-        reason = str(error)
-    else:
-        try:
-            reason = f"{type(error).__name__}: {error}"
-        except Exception:  # noqa: BLE001 - a foreign class may not even be able to say what is wrong
-            reason = type(error).__name__
+    kind = type(error).__name__
+    try:
+        reason = str(error) or kind if isinstance(error, TicketcoreError) else f"{kind}: {error}"
+    except Exception:  # noqa: BLE001 - a foreign class may not even be able to say what is wrong
+        reason = kind
     return reason.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -54,7 +54,7 @@ def test_help(bare: Run, path: tuple[str, ...], summary: str, command: click.Com
     assert command.name == path[-1]
     assert command.get_short_help_str(limit=200).rstrip(".") == summary.rstrip(".")
     assert f"Example: ticketcore {' '.join(path)}" in result.stdout
-    for option in ("--config FILE", "--by NAME", "--json"):
+    for option in ("--config FILE", "--by NAME", "--json", "--no-plugins"):
         assert option in result.stdout
     assert all(param.help for param in command.params if isinstance(param, click.Option))
 
@@ -154,7 +154,7 @@ def test_a_missing_configuration(run: Run) -> None:
 
 
 def raising(error: BaseException) -> Callable[..., Any]:
-    def open_desk(*_: object) -> None:
+    def open_desk(*_: object, **__: object) -> None:
         raise error
 
     return open_desk

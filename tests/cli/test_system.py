@@ -1,10 +1,9 @@
-"""Worker, outbox, workflow, database, demonstration."""
+"""Outbox, workflow, database, demonstration."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,11 +15,6 @@ from click.testing import Result
 Run = Callable[..., Result]
 Data = Callable[..., Any]
 Done = Callable[..., str]
-
-
-def leave_deliveries_to_the_worker(config: Path) -> None:
-    with config.open("a", encoding="utf-8") as file:
-        file.write("scheduler:\n  inline: false\n  interval: 0.1\n")
 
 
 def break_mail(config: Path) -> None:
@@ -72,37 +66,6 @@ def test_a_failed_delivery_warns_and_is_retried(run: Run, done: Done, data: Data
     unknown = run("outbox", "retry", message["guid"])
     assert (unknown.exit_code, unknown.stdout) == (1, "")
     assert data("outbox", "retry") == {"retried": 0}
-
-
-def test_worker_once(done: Done, data: Data, config: Path) -> None:
-    leave_deliveries_to_the_worker(config)
-    done("create", "Printer", "--watcher", "a@example.com")
-    assert data("outbox", "list")[0]["state"] == "PENDING"
-    assert data("worker", "--once") == {"job": "outbox", "outcome": "1 delivered"}
-    assert data("outbox", "list")[0]["state"] == "DELIVERED"
-    assert done("worker", "--once") == ""
-
-
-def test_worker_once_fails_with_its_job(run: Run, config: Path, tmp_path: Path) -> None:
-    (tmp_path / "desk.db").write_text("this is no database" * 100, encoding="utf-8")
-    result = run("worker", "--once")
-    assert result.exit_code == 1
-
-
-def test_the_worker_stops_when_told(done: Done, data: Data, config: Path) -> None:
-    leave_deliveries_to_the_worker(config)
-    done("db", "init")
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with subprocess.Popen(
-            [sys.executable, "-m", "ticketcore", "worker"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            assert process.stdout is not None
-            done("create", "Printer", "--watcher", "a@example.com")
-            assert process.stdout.readline() == "outbox: 1 delivered\n"
-            process.send_signal(number)
-            output, errors = process.communicate(timeout=20)
-        assert (process.returncode, output, errors) == (0, "", "")
-    assert {one["state"] for one in data("outbox", "list")} == {"DELIVERED"}
 
 
 def test_database(run: Run, done: Done, data: Data, tmp_path: Path) -> None:

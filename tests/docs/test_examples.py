@@ -4,17 +4,21 @@
 - In ``console`` blocks the lines after ``$`` are run in order, and what they print must be what is shown. There
   ``...`` stands for anything, and the widths of columns do not matter.
 - ``yaml`` blocks are configurations, and are loaded.
-- A block whose first line is a comment with a path is written to that file first.
+- A block whose first line is a comment with a path is written to that file; a ``python`` one is only that.
+- ``<!-- install: folder -->``, which readers do not see, does what ``pip install --editable folder`` does.
 - ``<!-- wait: hours=2 -->``, which readers do not see, moves the clock of the commands ahead.
 """
 
 from __future__ import annotations
 
 import doctest
+import importlib
+import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,10 +37,11 @@ DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", DOCS / "index.md", *sorted(DOCS.glob("[!_c]*/**/*.md"))]
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
-_RUN = {"python", "console", "yaml", "jinja"}
+_RUN = {"python", "console", "yaml", "jinja", "toml"}
 _SHOWN = {"", "text", "{toctree}", "{eval-rst}", "{raw} html"}
 _FENCE = re.compile(r"^```(.*)\n(?:.*\n)*?^```$", re.MULTILINE)
-_FILE = re.compile(r"(?:#|\{#|<!--)\s*([\w./-]+\.(?:yaml|html|txt))\s*(?:#\}|-->)?\s*")
+_FILE = re.compile(r"(?:#|\{#|<!--)\s*([\w./-]+\.(?:yaml|html|txt|py|toml))\s*(?:#\}|-->)?\s*")
+_INSTALL = re.compile(r"<!-- install: ([\w./-]+) -->")
 _WAIT = re.compile(r"<!-- wait: (\w+)=(\d+) -->")
 _CHECKER = doctest.OutputChecker()
 _FLAGS = doctest.ELLIPSIS
@@ -89,7 +94,7 @@ def _write(source: str) -> Path | None:
         return None
     file = Path(named[1])
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(rest if file.suffix != ".yaml" else source, encoding="utf-8")
+    file.write_text(source if file.suffix in {".yaml", ".py", ".toml"} else rest, encoding="utf-8")
     return file
 
 
@@ -103,6 +108,59 @@ def _yaml(example: Example) -> None:
 
 def _template(example: Example) -> None:
     assert _write(example.parsed), "a template begins with a comment that names its file"
+
+
+def _file_or_code(document: Document) -> Iterable[Region]:
+    """Find python blocks: those that are a file are written, the others executed."""
+    for region in PythonCodeBlockParser(doctest_optionflags=_FLAGS)(document):
+        execute = region.evaluator
+        assert execute is not None
+
+        def evaluate(example: Example, execute: Callable[[Example], str | None] = execute) -> str | None:
+            if isinstance(example.parsed, str) and _write(example.parsed):
+                return None
+            return execute(example)
+
+        region.evaluator = evaluate
+        yield region
+
+
+def _forget(folder: Path) -> None:
+    """Take the modules below ``folder`` out of this process."""
+    for name, module in list(sys.modules.items()):
+        origin = getattr(module, "__file__", None)
+        if origin and Path(origin).is_relative_to(folder):
+            del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def _only_file(example: Example) -> None:
+    _write(example.parsed)
+
+
+def _installs(monkeypatch: pytest.MonkeyPatch) -> Callable[[Document], Iterable[Region]]:
+    """Return what finds the places where a project in a folder is to be installed."""
+
+    def evaluate(example: Example) -> None:
+        folder = Path(example.parsed).resolve()
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        site = folder / "src"
+        info = site / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        info.mkdir(exist_ok=True)
+        metadata = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
+        points = "\n".join(f"{name} = {value}" for name, value in project["entry-points"]["ticketcore"].items())
+        (info / "entry_points.txt").write_text(f"[ticketcore]\n{points}\n", encoding="utf-8")
+        _forget(site)  # as a new process would: it may have been changed since
+        if str(site) not in sys.path:
+            monkeypatch.syspath_prepend(str(site))
+            monkeypatch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+
+    def parse(document: Document) -> Iterable[Region]:
+        for found in _INSTALL.finditer(document.text):
+            yield Region(found.start(), found.end(), found[1], evaluate)
+
+    return parse
 
 
 def _waits(clock: PlayedClock) -> Callable[[Document], Iterable[Region]]:
@@ -127,23 +185,30 @@ def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path, monkeypat
         monkeypatch.delenv(name, raising=False)
     for name in ("LOGNAME", "USER"):
         monkeypatch.setenv(name, "ann")
-    monkeypatch.setenv("SMTP_PASSWORD", "secret")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    for name in ("SMTP_PASSWORD", "WEBHOOK_SECRET"):
+        monkeypatch.setenv(name, "secret")
     clock = PlayedClock(START)
     monkeypatch.setattr("ticketcore.desk.SystemClock", lambda: clock)
     document = Document.parse(
         str(page),
-        PythonCodeBlockParser(doctest_optionflags=_FLAGS),
+        _file_or_code,
+        CodeBlockParser(language="toml", evaluator=_only_file),
         CodeBlockParser(language="console", evaluator=_console),
         CodeBlockParser(language="yaml", evaluator=_yaml),
         CodeBlockParser(language="jinja", evaluator=_template),
         _waits(clock),
+        _installs(monkeypatch),
     )
     examples = list(document.examples())
     fences = [found[1] for found in _FENCE.finditer(document.text)]
     assert set(fences) <= _RUN | _SHOWN
     assert len(examples) >= sum(fence in _RUN for fence in fences)
-    for example in examples:
-        example.evaluate()
+    try:
+        for example in examples:
+            example.evaluate()
+    finally:
+        _forget(tmp_path)
 
 
 def test_a_wrong_example_is_noticed(tmp_path: Path) -> None:

@@ -6,7 +6,11 @@ import email
 import email.policy
 import json
 import logging
+import os
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -18,6 +22,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
+import ticketcore
 from ticketcore.adapters.system import PlayedClock
 from ticketcore.config.schema import EmailSection, SchedulerSection
 from ticketcore.desk import Desk
@@ -50,6 +55,24 @@ FLAKY = """
     @hookimpl
     def ticketcore_notifiers():
         return [NotifierSpec(name="flaky", summary="fails on demand", target=lambda config: Flaky())]
+"""
+
+
+PATIENT = """
+    from ticketcore import hookimpl
+    from ticketcore.errors import TemporaryNotifierError
+    from ticketcore.plugin.records import NotifierSpec
+
+    ALLOWED = []
+
+    class Patient:
+        def send(self, notification, *, timeout):
+            ALLOWED.append(timeout)
+            raise TemporaryNotifierError("not now")
+
+    @hookimpl
+    def ticketcore_notifiers():
+        return [NotifierSpec(name="patient", summary="waits", target=lambda settings: Patient())]
 """
 
 
@@ -472,3 +495,32 @@ def test_the_password_is_in_no_error(
     assert message.last_error
     logged = [record.getMessage() for record in caplog.records if record.name.startswith("ticketcore")]
     assert PASSWORD not in message.last_error + message.payload + "".join(logged)
+
+
+def test_a_notifier_is_told_how_long_it_may_take(
+    make_desk: MakeDesk, install: Install, clock: PlayedClock, sqlite_file: Path
+) -> None:
+    install("patient", PATIENT)
+    section = SchedulerSection(inline_timeout=1.5, timeout=12.5)
+    desk = make_desk(f"sqlite:///{sqlite_file}", notifiers=("patient",), scheduler=section)
+    desk.tickets.create("Printer", action_by=ANN)
+    clock.advance(minutes=5)
+    desk.notifications.deliver_due()
+    import patient  # type: ignore[import-not-found]
+
+    assert patient.ALLOWED == [1.5, 12.5]
+
+
+def test_a_damaged_installation_is_named(tmp_path: Path) -> None:
+    package = Path(ticketcore.__file__).parent
+    shutil.copytree(package, tmp_path / "ticketcore", ignore=shutil.ignore_patterns("templates", "__pycache__"))
+    program = (
+        "from ticketcore import RenderError\n"
+        "from ticketcore.adapters.rendering import JinjaRenderer\n"
+        "try:\n    JinjaRenderer().render_message('CORE', {})\n"
+        "except RenderError as error:\n    print(error.code, error.template, error)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+    missing = "template ticket_email_fallback.html: the templates that ticketcore ships are missing or broken"
+    assert done.stdout == f"render ticket_email_fallback.html {missing}\n"

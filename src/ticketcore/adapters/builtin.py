@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from ticketcore.config.schema import Config
+from collections.abc import Mapping
+from typing import Protocol
+
+from ticketcore.config.schema import EmailSection, WebhookSection
+from ticketcore.domain.ticket import Ticket
+from ticketcore.errors import Problem, RejectedError
 from ticketcore.plugin.markers import hookimpl
-from ticketcore.plugin.records import NotifierSpec, RepositorySpec
+from ticketcore.plugin.records import (
+    NotifierSpec,
+    ProviderSpec,
+    RepositorySpec,
+    SchedulerSpec,
+    VersionedKindSpec,
+)
 from ticketcore.ports.notifier import Notifier
+from ticketcore.ports.provider import Provider
 from ticketcore.ports.repository import Repository
+from ticketcore.ports.scheduler import Scheduler
 
 
-def email_notifier(config: Config) -> Notifier:
+class _HasStore(Protocol):
+    """What the internal provider needs of the desk that asks for it."""
+
+    @property
+    def repository(self) -> Repository:
+        """The store."""
+
+
+def email_notifier(email: EmailSection) -> Notifier:
     """Return the notifier for mails: to the configured server, or into files where none is configured."""
-    email = config.email
     if not email.host:
         from ticketcore.adapters.mailfiles import FilesNotifier
 
@@ -32,6 +52,36 @@ def email_notifier(config: Config) -> Notifier:
     )
 
 
+def webhook_notifier(webhooks: Mapping[str, WebhookSection]) -> Notifier:
+    """Return the notifier that posts to every place in ``webhooks``.
+
+    Raises:
+        RejectedError: with all that is wrong with their URLs.
+    """
+    from ticketcore.adapters.system import SystemClock
+    from ticketcore.adapters.webhook import Endpoint, WebhookNotifier
+
+    endpoints: dict[str, Endpoint] = {}
+    problems: list[Problem] = []
+    for name, hook in webhooks.items():
+        try:
+            endpoints[name] = Endpoint(
+                url=hook.url, secret=hook.secret, allow_private=hook.allow_private, ca_file=hook.ca_file
+            )
+        except RejectedError as error:
+            problems += [Problem(f"{name}.{one.field}", one.message) for one in error.problems]
+    if problems:
+        raise RejectedError(problems)
+    return WebhookNotifier(endpoints=endpoints, clock=SystemClock())
+
+
+def console_notifier(_settings: None) -> Notifier:
+    """Return the notifier that writes lines to standard error."""
+    from ticketcore.adapters.console import ConsoleNotifier
+
+    return ConsoleNotifier()
+
+
 def memory_repository(_url: str, *, timeout: float) -> Repository:
     """Return a store that lasts as long as the process."""
     from ticketcore.adapters.memory import MemoryRepository
@@ -39,10 +89,41 @@ def memory_repository(_url: str, *, timeout: float) -> Repository:
     return MemoryRepository(timeout=timeout)
 
 
+def loop_scheduler(_settings: None) -> Scheduler:
+    """Return the scheduler that runs jobs in this process until it is told to stop."""
+    from ticketcore.adapters.scheduling import LoopScheduler
+
+    return LoopScheduler()
+
+
+def once_scheduler(_settings: None) -> Scheduler:
+    """Return the scheduler that runs every job one time."""
+    from ticketcore.adapters.scheduling import OnceScheduler
+
+    return OnceScheduler()
+
+
+def internal_provider(_settings: None, *, desk: _HasStore) -> Provider:
+    """Return the provider that is the desk's own store."""
+    from ticketcore.adapters.internal import InternalProvider
+
+    return InternalProvider(desk.repository)
+
+
 @hookimpl
 def ticketcore_notifiers() -> list[NotifierSpec]:
     """Register the notifiers that come with ticketcore."""
-    return [NotifierSpec(name="email", summary="mails by SMTP, or kept as files", target=email_notifier)]
+    return [
+        NotifierSpec(name="email", summary="mails by SMTP, or kept as files", target=email_notifier, section="email"),
+        NotifierSpec(
+            name="webhook",
+            summary="signed JSON, posted to URLs",
+            target=webhook_notifier,
+            section="webhooks",
+            destinations=list,
+        ),
+        NotifierSpec(name="console", summary="lines on standard error", target=console_notifier),
+    ]
 
 
 @hookimpl
@@ -55,4 +136,40 @@ def ticketcore_repositories() -> list[RepositorySpec]:
             target="ticketcore.adapters.sql.repository:SqlRepository",
         ),
         RepositorySpec(name="memory", summary="this process's memory", target=memory_repository),
+    ]
+
+
+@hookimpl
+def ticketcore_schedulers() -> list[SchedulerSpec]:
+    """Register the schedulers that come with ticketcore."""
+    return [
+        SchedulerSpec(
+            name="loop",
+            aliases=("in-process",),
+            summary="each job at its intervals, in the worker",
+            target=loop_scheduler,
+        ),
+        SchedulerSpec(name="once", summary="every job one time, for cron", target=once_scheduler),
+    ]
+
+
+@hookimpl
+def ticketcore_providers() -> list[ProviderSpec]:
+    """Register the providers that come with ticketcore."""
+    return [ProviderSpec(name="internal", summary="the desk's own store", target=internal_provider)]
+
+
+@hookimpl
+def ticketcore_versioned_kinds() -> list[VersionedKindSpec]:
+    """Register the kinds of records that come with ticketcore and of which versions are kept."""
+    return [
+        VersionedKindSpec(
+            name="ticket",
+            summary="a ticket with its tasks and its history",
+            target=Ticket,
+            main_table="data_ticket",
+            nodes_table="data_ticket_task",
+            history_table="data_ticket_history",
+            name_column="TicketNumber",
+        )
     ]

@@ -47,6 +47,21 @@ class FilesNotifier:
             raise TemporaryNotifierError(f"cannot write {path}: {reason}") from error
         return Receipt(str(path))
 
+    def check(self, *, timeout: float) -> str:  # noqa: ARG002 - the port's
+        """Return where mails are kept.
+
+        Raises:
+            TemporaryNotifierError: nothing can be written there.
+        """
+        place = self.folder
+        while not place.exists() and not place.is_symlink() and place != place.parent:
+            place = place.parent
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            raise TemporaryNotifierError(
+                f"cannot write into {self.folder}: {place} is no folder that can be written to"
+            )
+        return f"mails are kept in {self.folder}"
+
 
 def _write(path: Path, data: bytes) -> None:
     """Write a file that is complete, and on the disk, before it gets its name; then keep that."""

@@ -21,6 +21,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ticketcore.adapters.mime import one_line
+from ticketcore.domain.events import NotifyCode
 from ticketcore.errors import RenderError
 from ticketcore.ports.render import Rendered
 
@@ -38,6 +39,16 @@ _VARIABLES = (
     "assigned_to",
     "action_by",
 )
+
+_SAMPLE: Mapping[str, str | int] = {
+    "ticket_number": 1,
+    "subject": "Printer is jammed",
+    "detail": "NEW → IN_PROGRESS",
+    "status": "IN_PROGRESS",
+    "priority": "HIGH",
+    "assigned_to": "Ann",
+    "action_by": "ben@example.com",
+}
 
 _SINGLE_BRACES = re.compile(rf"(?<!\{{)\{{({'|'.join(_VARIABLES)})\}}")
 """``{subject}``, and so on: never ``{{subject}}``, never other braces."""
@@ -68,30 +79,32 @@ def _environment(loader: BaseLoader) -> Environment:
 
 @define
 class JinjaRenderer:
-    """Renders with the templates below ``root`` (where there is one) and those that are shipped.
+    """Renders with the templates below ``root`` (where there is one), then ``more``, and those that are shipped.
 
-    The templates of a package are in ``resource.templates/package.{package}/`` below the root:
-    ticket.html and, if wanted, ticket.txt. They can include and extend others below the root, and
+    The templates of a package are in ``resource.templates/package.{package}/`` below a root:
+    ticket.html and, if wanted, ticket.txt. They can include and extend others below the roots, and
     the shipped ones. A changed file is noticed. A template that does not work is reported once, as
     a warning in the log, and the next one is used, so it never keeps a message back.
 
     Templates run in Jinja2's immutable sandbox: they can neither reach into Python nor change a
     value, and the length of a ``range`` is limited. Time and memory are not (loops can be nested,
-    texts multiplied), so whoever may write below the root is trusted not to exhaust the process.
+    texts multiplied), so whoever may write below a root is trusted not to exhaust the process.
     Values are not trusted with anything.
     """
 
     root: Path | None = None
+    more: Sequence[Path] = ()
     _reported: set[str] = field(factory=set, init=False, repr=False)
     _shipped: Environment = field(init=False, repr=False)
     _custom: Environment | None = field(default=None, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Prepare both environments: what is shipped never sees what is below the root."""
+        """Prepare both environments: what is shipped never sees what is below a root."""
         shipped = FileSystemLoader(_SHIPPED)
         self._shipped = _environment(shipped)
-        if self.root is not None:
-            self._custom = _environment(ChoiceLoader([_CustomLoader(self.root), shipped]))
+        roots = [*([self.root] if self.root else []), *self.more]
+        if roots:
+            self._custom = _environment(ChoiceLoader([_CustomLoader(roots), shipped]))
 
     def render_message(self, package: str, values: Mapping[str, Any]) -> Rendered:
         """Return the message for a ticket of ``package``; see the port.
@@ -104,6 +117,21 @@ class JinjaRenderer:
             html=self._first(package, ("ticket.html", "ticket_email_fallback.html"), texts),
             text=self._first(package, ("ticket.txt",), texts),
         )
+
+    def problems(self) -> dict[str, str]:
+        """Return the templates of packages that do not work, and why; each is tried with every event."""
+        found: dict[str, str] = {}
+        for folder in ([self.root] if self.root else []) + list(self.more):
+            for path in sorted(folder.glob("resource.templates/package.*/ticket.*")):
+                name = path.relative_to(folder).as_posix()
+                if self._custom is None or path.suffix not in {".html", ".txt"}:
+                    continue
+                try:
+                    for event in NotifyCode:
+                        self._custom.get_template(name).render({**_SAMPLE, "event": str(event)})
+                except Exception as error:  # noqa: BLE001 - a template can fail in any way
+                    found[name] = _reason(error)
+        return found
 
     def _first(self, package: str, names: Sequence[str], values: Mapping[str, str | int]) -> str:
         """Return the text of the first that works: the package's own, then the shipped ones."""
@@ -128,10 +156,14 @@ class JinjaRenderer:
         if name in self._reported:
             return
         self._reported.add(name)
-        line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
-        text = error.message if isinstance(error, TemplateSyntaxError) else str(error)
-        reason = f"{type(error).__name__}{line}: {one_line(text or '')}"[:_LONGEST_REASON]
-        _log.warning("template %r does not work, the next one is used: %s", name, reason)
+        _log.warning("template %r does not work, the next one is used: %s", name, _reason(error))
+
+
+def _reason(error: Exception) -> str:
+    """Return in one line what is wrong with a template."""
+    line = f", line {error.lineno}" if isinstance(error, TemplateSyntaxError) else ""
+    text = error.message if isinstance(error, TemplateSyntaxError) else str(error)
+    return f"{type(error).__name__}{line}: {one_line(text or '')}"[:_LONGEST_REASON]
 
 
 def _plain(name: str, value: object) -> str | int:

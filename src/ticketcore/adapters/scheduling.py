@@ -28,22 +28,22 @@ class LoopScheduler:
     """Runs each job whenever its interval has passed, until it is told to stop."""
 
     def run(self, jobs: Sequence[Job], stop: Event, report: Report) -> bool:
-        """Run ``jobs`` until ``stop`` is set; return whether all runs succeeded."""
+        """Run ``jobs``, if there are any, until ``stop`` is set; return whether all runs succeeded."""
         due = {job.name: time.monotonic() for job in jobs}
         well = True
-        while not stop.is_set():
+        while due and not stop.is_set():
             for job in jobs:
                 if due[job.name] <= time.monotonic() and not stop.is_set():
                     well &= _run(job, stop, report)
                     due[job.name] = time.monotonic() + job.every
-            stop.wait(max(0.0, min(due.values(), default=0.0) - time.monotonic()))
+            stop.wait(max(0.0, min(due.values()) - time.monotonic()))
         return well
 
 
 def _run(job: Job, stop: Event, report: Report) -> bool:
     try:
         done = job.run(stop)
-    except Exception as error:  # noqa: BLE001 - a job may be anybody's; the others go on
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a job may be anybody's; the others go on
         report(job.name, f"failed: {reason_of(error)}")
         return False
     if done:

@@ -89,6 +89,28 @@ class SmtpNotifier:
         # Not raised inside the handler: a traceback would show what led to it, secrets included.
         raise failure
 
+    def check(self, *, timeout: float) -> str:
+        """Connect and log in as for a mail, send none, and return what the server is.
+
+        Raises:
+            TemporaryNotifierError: the server is out of reach, or refuses the connection or the login.
+        """
+        try:
+            client = self._connect(timeout)
+            try:
+                self._secure(client)
+                _expect("NOOP", client.noop())
+                with suppress(OSError, ValueError):
+                    client.quit()
+            finally:
+                with suppress(OSError):
+                    client.close()
+        except (_RefusedError, OSError, ValueError) as error:
+            failure = self._failure(error)
+        else:
+            return f"{self._server} can be reached" + (" and takes the login" if self.username else "")
+        raise TemporaryNotifierError(failure.message)
+
     @property
     def _port(self) -> int:
         return self.port or _USUAL_PORTS[self.security]
@@ -101,12 +123,7 @@ class SmtpNotifier:
         """Do it all over one connection, and return what the server says of the mail."""
         client = self._connect(timeout)
         try:
-            if self.security == "starttls":
-                # It raises if the server does not offer it: until here, nothing but EHLO was sent.
-                client.starttls(context=self._tls())
-            client.ehlo_or_helo_if_needed()
-            if self.username:
-                self._login(client)
+            self._secure(client)
             answer = self._hand_over(client, message, recipient)
             # The server has the mail: no failure from here on may lead to a second one.
             with suppress(OSError, ValueError):
@@ -115,6 +132,15 @@ class SmtpNotifier:
             with suppress(OSError):
                 client.close()
         return answer
+
+    def _secure(self, client: smtplib.SMTP) -> None:
+        """Go through the steps that come before a mail."""
+        if self.security == "starttls":
+            # It raises if the server does not offer it: until here, nothing but EHLO was sent.
+            client.starttls(context=self._tls())
+        client.ehlo_or_helo_if_needed()
+        if self.username:
+            self._login(client)
 
     def _connect(self, timeout: float) -> smtplib.SMTP:
         if self.security == "tls":

@@ -8,13 +8,16 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import click
 
 if TYPE_CHECKING:
     from ticketcore.cli.session import Session
+    from ticketcore.plugin.manager import PluginManager
 
 P = ParamSpec("P")
 Table = Mapping[str, Mapping[str, tuple[str, str, str]]]
@@ -29,6 +32,27 @@ class Shared:
         self.config: str | None = None
         self.by: str | None = None
         self.json = False
+        self.no_plugins = False
+        self._plugins: PluginManager | None = None
+
+    @property
+    def loaded_plugins(self) -> PluginManager | None:
+        """The plugins, if this run has loaded any; none but the built-in ones with ``--no-plugins``."""
+        return self.plugins if self.no_plugins else self._plugins
+
+    @property
+    def plugins(self) -> PluginManager:
+        """The plugins, loaded when first asked for."""
+        if self._plugins is None:
+            from ticketcore import __version__
+            from ticketcore.cli import commands
+            from ticketcore.cli.session import warnings_shown
+            from ticketcore.extensions import load_plugins
+
+            # What a plugin prints while it is imported is no output of the command.
+            with warnings_shown(), redirect_stdout(sys.stderr):
+                self._plugins = load_plugins(__version__, {"cli": commands}, enabled=not self.no_plugins)
+        return self._plugins
 
     @property
     def actor(self) -> str:
@@ -73,6 +97,10 @@ def _shared_options() -> list[click.Parameter]:
             **common,
         ),
         click.Option(["--json"], is_flag=True, help="Print JSON and nothing else.", **common),
+        # Eager, because help is, and lists the commands of plugins.
+        click.Option(
+            ["--no-plugins"], is_flag=True, is_eager=True, help="Load no plugins but the built-in ones.", **common
+        ),
     ]
 
 

@@ -6,12 +6,15 @@ import gc
 import os
 import sys
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from ticketcore import __version__
-from ticketcore.cli.base import LazyGroup, Table
+from ticketcore.cli.base import LazyGroup, Table, shared
+
+if TYPE_CHECKING:
+    from ticketcore.plugin.records import CommandSpec
 
 _TICKETS = "ticketcore.cli.tickets"
 _MOVES = "ticketcore.cli.moves"
@@ -66,7 +69,10 @@ COMMANDS: Table = {
     "System": {
         "demo": ("ticketcore.cli.demo", "demo", "Play a day at a ticket desk."),
         "workflow": (_SYSTEM, "workflow", "Show which status may follow which."),
-        "worker": ("ticketcore.cli.worker", "worker", "Run the jobs in the background: deliveries."),
+        "worker": ("ticketcore.cli.worker", "worker", "Run the jobs that keep the desk going."),
+        "doctor": ("ticketcore.cli.doctor", "doctor", "Look whether everything is there and works."),
+        "config": ("ticketcore.cli.config", "config", "Look at the configuration."),
+        "plugins": ("ticketcore.cli.plugins", "plugins", "List the plugins, and how they are."),
         "outbox": (_SYSTEM, "outbox", "Look after the messages that go out."),
         "audit": (_SYSTEM, "audit", "Check the audit trail."),
         "db": (_SYSTEM, "db", "Look after the database."),
@@ -95,11 +101,70 @@ class Root(LazyGroup):
             sys.exit(_failed(error))
         sys.exit(status if isinstance(status, int) else 0)
 
-    def invoke(self, ctx: click.Context) -> object:
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, those of plugins last."""
+        return [*super().list_commands(ctx), *(spec.name for spec in _plugin_commands(ctx))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command; one that is not ours may be a plugin's."""
+        return super().get_command(ctx, cmd_name) or _plugin_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands below their headings, those of plugins below theirs."""
+        super().format_commands(ctx, formatter)
+        headed: dict[str, list[tuple[str, str]]] = {}
+        for spec in _plugin_commands(ctx):
+            headed.setdefault(spec.heading, []).append((spec.name, spec.summary))
+        for heading, rows in headed.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> None:
         """Run the command, and write out what it printed while a failure to do so can be told."""
-        result = super().invoke(ctx)
+        super().invoke(ctx)  # what a command returns is no exit status
         sys.stdout.flush()
-        return result
+
+
+def _has_plugins(ctx: click.Context) -> bool:
+    """Return whether there may be plugins; where none is installed, nothing is loaded to find that out."""
+    from importlib.metadata import entry_points
+
+    try:
+        return not shared(ctx).no_plugins and bool(entry_points(group="ticketcore"))
+    except Exception:  # noqa: BLE001 - damaged metadata of some distribution: the loader names it
+        return True
+
+
+def _plugin_commands(ctx: click.Context) -> list[CommandSpec]:
+    """Return the commands of plugins."""
+    if not _has_plugins(ctx):
+        return []
+    from ticketcore.plugin.records import CommandSpec
+
+    registry = shared(ctx).plugins.registry
+    mine = {record.spec.name for record in registry.registered(CommandSpec) if record.builtin}
+    return [spec for spec in registry.all(CommandSpec) if spec.name not in mine]
+
+
+def _plugin_command(ctx: click.Context, name: str) -> click.Command | None:
+    """Return a command of a plugin, ``None`` if none has one of this name.
+
+    Raises:
+        PluginError: two have one, or it cannot be loaded.
+    """
+    if not _has_plugins(ctx):
+        return None
+    from ticketcore.errors import PluginError
+    from ticketcore.plugin.records import CommandSpec
+
+    plugins = shared(ctx).plugins
+    if not plugins.registry.claimed(CommandSpec, name):
+        return None
+    record, target = plugins.load(CommandSpec, name)
+    if not isinstance(target, click.Command):
+        message = f"the command {name!r} of the plugin {record.plugin} is no click command"
+        raise PluginError(record.plugin, message, hint=record.spec.install_hint)
+    return target
 
 
 def _refused(error: click.ClickException) -> int:

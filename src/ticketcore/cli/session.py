@@ -131,13 +131,22 @@ class _Notes(logging.Handler):
 
 
 @contextmanager
-def open_session(shared: Shared) -> Iterator[Session]:
-    """Open the desk of the configuration for one command."""
-    handler = _Notes(logging.WARNING)
+def warnings_shown() -> Iterator[None]:
+    """Show warnings on standard error while the block lasts, each once."""
     logger = logging.getLogger("ticketcore")
+    if any(isinstance(handler, _Notes) for handler in logger.handlers):
+        yield
+        return
+    handler = _Notes(logging.WARNING)
     logger.addHandler(handler)
     try:
-        with open_desk(shared.config) as desk:
-            yield Session(desk, shared)
+        yield
     finally:
         logger.removeHandler(handler)
+
+
+@contextmanager
+def open_session(shared: Shared) -> Iterator[Session]:
+    """Open the desk of the configuration for one command."""
+    with warnings_shown(), open_desk(shared.config, plugins=shared.loaded_plugins) as desk:
+        yield Session(desk, shared)

@@ -3,33 +3,82 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ticketcore.cli.base import command, with_session
-from ticketcore.cli.output import say
+from ticketcore.cli.output import note, say
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from ticketcore.cli.session import Session
+    from ticketcore.ports.scheduler import JobRun, Watch
 
 
-@command("worker", "ticketcore worker", "ticketcore worker --once")
+class _Address(click.ParamType[tuple[str, int]]):
+    """Where to listen: a port, or an address and a port."""
+
+    name = "address"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Return the address and the port."""
+        if isinstance(value, tuple):
+            return value
+        address, _, port = str(value).rpartition(":")
+        if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:  # noqa: PLR2004 - what a TCP port can be
+            self.fail(f"{value!r} is no port; give 9464, or 0.0.0.0:9464", param, ctx)
+        return address.strip("[]") or "127.0.0.1", int(port)
+
+
+@command(
+    "worker", "ticketcore worker", "ticketcore worker --once", "ticketcore worker --metrics 9464 --health run.json"
+)
 @click.option("--once", is_flag=True, help="Run every job once, then exit; with status 1 if one failed.")
+@click.option("--job", "only", metavar="NAME", multiple=True, help="Run only this job; repeatable.")
+@click.option("--verbose", is_flag=True, help="Show every run, also one that had nothing to do.")
+@click.option(
+    "--metrics",
+    metavar="[ADDRESS:]PORT",
+    type=_Address(),
+    help="Show metrics in Prometheus' format there. [default address: 127.0.0.1]",
+)
+@click.option(
+    "--health",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to FILE, after every run, how the jobs are.",
+)
 @with_session
-def worker(session: Session, *, once: bool) -> None:
-    """Run the jobs in the background: deliveries.
+def worker(
+    session: Session,
+    *,
+    once: bool,
+    only: tuple[str, ...],
+    verbose: bool,
+    metrics: tuple[str, int] | None,
+    health: Path | None,
+) -> None:
+    """Run the jobs that keep the desk going.
 
-    Runs until it is told to stop (SIGTERM, or control-C), and finishes what it has begun. Several workers
-    may run at the same time. There is a line for each job that did something.
+    outbox delivers what is due, escalations escalates tickets past a deadline, sla gives open tickets new deadlines
+    after service levels have changed. How often is in scheduler.jobs of the configuration.
+
+    Runs until it is told to stop (SIGTERM, or control-C), and finishes the messages that it has taken. Several
+    workers may run at the same time. There is a line for each job that did something.
     """
+    known = [job.name for job in session.desk.jobs()]
+    if unknown := [name for name in only if name not in known]:
+        message = f"there is no job {', '.join(unknown)}; there are {', '.join(known) or 'none'}"
+        raise click.BadParameter(message, param_hint="'--job'")
 
     def report(job: str, outcome: str) -> None:
         if session.json:
@@ -38,10 +87,67 @@ def worker(session: Session, *, once: bool) -> None:
             say(f"{job}: {outcome}")
         sys.stdout.flush()
 
-    with _stopped_by_signals() as stop:
-        well = session.desk.work(once=once, stop=stop, report=report)
+    with _stopped_by_signals() as stop, ExitStack() as around:
+        watches: list[Watch] = [_Verbose(report)] if verbose else []
+        if metrics is not None:
+            watches.append(_serve_metrics(session, metrics, around))
+        if health is not None:
+            watches.append(_write_health(session, health, around))
+        if not once:
+            _introduce(session, only)
+        well = session.desk.work(once=once, stop=stop, report=report, only=only or None, watches=watches)
+    if not once:
+        note("worker: stopped")
     if once and not well:
         click.get_current_context().exit(1)
+
+
+def _introduce(session: Session, only: tuple[str, ...]) -> None:
+    """Say what runs how often."""
+    jobs = [f"{job.name} every {job.every:g} s" for job in session.desk.jobs() if not only or job.name in only]
+    note(f"worker: {', '.join(jobs) or 'no jobs'}; SIGTERM or control-C stops it")
+
+
+class _Verbose:
+    """Shows the runs that had nothing to do; the scheduler reports the others."""
+
+    def __init__(self, report: Callable[[str, str], None]) -> None:
+        self._report = report
+
+    def ran(self, run: JobRun) -> None:
+        """Show a run."""
+        if not run.outcome and not run.error:
+            self._report(run.job, f"nothing to do ({run.seconds:.3f} s)")
+
+
+def _serve_metrics(session: Session, address: tuple[str, int], around: ExitStack) -> Watch:
+    try:
+        from ticketcore.adapters.metrics import Metrics
+    except ImportError as error:
+        message = f"metrics need a library that is not installed ({error}): pip install 'ticketcore[metrics]'"
+        raise click.ClickException(message) from None
+    from ticketcore import __version__
+
+    found = Metrics(__version__, session.desk.figures, session.desk.clock.now)
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    try:
+        port = around.enter_context(found.served(*address))
+    except OSError as error:
+        message = f"metrics cannot be shown at {host}:{address[1]}: {error.strerror or error}"
+        raise click.ClickException(message) from None
+    note(f"worker: metrics at http://{host}:{port}/metrics")
+    return found
+
+
+def _write_health(session: Session, path: Path, around: ExitStack) -> Watch:
+    from ticketcore.adapters.health import HealthFile
+
+    if not path.absolute().parent.is_dir():
+        message = f"there is no folder {path.absolute().parent}"
+        raise click.BadParameter(message, param_hint="'--health'")
+    found = HealthFile(path, session.desk.clock)
+    around.callback(found.stopped)
+    return found
 
 
 @contextmanager

@@ -6,27 +6,44 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, TypeVar
 
-from attrs import evolve
+from attrs import evolve, field, frozen
 
 from ticketcore.config.schema import Config, WorkflowSection
-from ticketcore.domain.sla import MAX_MINUTES
+from ticketcore.config.source import Source, read
 from ticketcore.domain.workflow import DEFAULT, SHIPPED, Workflow, declare
-from ticketcore.errors import ConfigError, Problem
+from ticketcore.errors import Problem
+from ticketcore.serde import Filled, shown
+
+T = TypeVar("T")
 
 ENVIRONMENT = "TICKETCORE_CONFIG"
 FILE = "config.yaml"
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@frozen
+class Loaded:
+    """A configuration, and where it is from."""
+
+    config: Config
+    source: Source = field(factory=Source)
 
 
 def load_config(path: str | Path | None = None) -> Config:
-    """Return the configuration of the file ``path``.
+    """Return the configuration of the file ``path``; see :func:`read_config`."""
+    return read_config(path).config
+
+
+def read_config(path: str | Path | None = None) -> Loaded:
+    """Return the configuration of the file ``path``, and where it is from.
 
     Without a path it is the file that ``TICKETCORE_CONFIG`` names, else ``./config.yaml`` if there is one,
-    else the defaults. Relative paths in the file start at its folder; ``${NAME}`` in a value is replaced by
-    the environment variable.
+    else the defaults. Relative paths in the file start at its folder. In a value, ``${NAME}`` stands for an
+    environment variable, ``${NAME:-default}`` for one that may be unset or empty, ``${file:path}`` for what a file
+    holds, and ``$${`` for ``${`` itself.
+
+    Sections of plugins are not looked into: that takes their classes (:func:`section`).
 
     Raises:
         ConfigError: with every problem: a file that cannot be read, unknown keys, wrong types, unset variables.
@@ -34,13 +51,29 @@ def load_config(path: str | Path | None = None) -> Config:
     named = path or os.environ.get(ENVIRONMENT)
     file = Path(named) if named else Path(FILE)
     if not named and not file.is_file():
-        return with_defaults(Config())
-    problems: list[Problem] = []
-    raw = _filled(_read(file), "", problems)
-    config = _structured(raw, file.resolve().parent, problems)
+        return Loaded(with_defaults(Config()))
+    raw, source, problems = read(file)
+    # A section that should be anything else has a problem already that says more.
+    unset = {problem.field for problem in problems}
+    config = _structured(raw, source.folder, problems, unset)
     if problems:
-        raise ConfigError(problems, hint=f"in {file}")
-    return with_defaults(config)
+        raise source.error(problems)
+    return Loaded(with_defaults(config), source)
+
+
+def section(kind: type[T], data: Mapping[str, Any] | None, path: str, source: Source) -> tuple[T | None, list[Problem]]:
+    """Return the section ``path`` of the configuration as its class ``kind``, or what is wrong with it.
+
+    Args:
+        kind: the attrs class of the settings.
+        data: what the configuration has there; ``None`` for nothing, which is right if every setting has a default.
+        path: the path of the section, for messages.
+        source: where the configuration is from; relative paths start at its folder.
+    """
+    from ticketcore.serde import structure_section
+
+    made, problems = structure_section(kind, data, relative_to=source.folder)
+    return made, [Problem(f"{path}.{one.field}" if one.field else path, one.message) for one in problems]
 
 
 def with_defaults(config: Config) -> Config:
@@ -63,66 +96,22 @@ def is_default_database(config: Config) -> bool:
     return config.database.url == with_defaults(Config()).database.url
 
 
-def _read(file: Path) -> dict[str, Any]:
-    import yaml  # costs 20 ms, which a run without a file saves
-
-    try:
-        text = file.read_text(encoding="utf-8")
-        raw = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except OSError as error:
-        raise ConfigError([Problem("", f"cannot read the configuration {file}: {error.strerror}")]) from None
-    except UnicodeDecodeError:
-        raise ConfigError([Problem("", f"the configuration {file} is not UTF-8 text")]) from None
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError([Problem("", f"the configuration {file} is not YAML: {reason}")]) from None
-    if raw is None:
-        return {}
-    if not isinstance(raw, dict):
-        raise ConfigError([Problem("", f"the configuration {file} must be a mapping of sections")])
-    return raw
+_RELATIVE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|file:|:memory:)(.+)", re.DOTALL)
 
 
-def _filled(value: Any, path: str, problems: list[Problem]) -> Any:
-    """Return ``value`` with environment variables in the place of ``${NAME}``, in every text of the tree."""
-    if isinstance(value, dict):
-        return {key: _filled(item, f"{path}.{key}" if path else str(key), problems) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_filled(item, f"{path}[{place}]", problems) for place, item in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def variable(match: re.Match[str]) -> str:
-        found = os.environ.get(match[1])
-        if found is None:
-            problems.append(Problem(path, f"the environment variable {match[1]} is not set"))
-        return found or ""
-
-    return _VARIABLE.sub(variable, value)
-
-
-def _structured(raw: dict[str, Any], folder: Path, problems: list[Problem]) -> Config:
+def _structured(raw: dict[str, Any], folder: Path, problems: list[Problem], known: set[str]) -> Config:
     from ticketcore.serde import structure  # cattrs costs 40 ms, which a run without a file saves
 
     workflow = _workflows(raw.pop("workflow", "default"), problems)
     sla = raw.get("sla")
-    if isinstance(sla, dict) and sla.get("defaults") is False:
+    if isinstance(sla, dict) and sla.get("defaults", 0) is None:
+        raw["sla"] = {key: value for key, value in sla.items() if key != "defaults"}  # as an empty section
+    elif isinstance(sla, dict) and sla.get("defaults") is False:
         raw["sla"] = {**sla, "defaults": {}}
-    # A section of which every key is commented out reads as null.
-    raw = {key: value for key, value in raw.items() if value is not None}
     config, found = structure(Config(), raw, relative_to=folder)
-    problems.extend(Problem(_below(problem), problem.message) for problem in found)
-    problems.extend(_semantic_problems(config))
-    url = config.database.url
-    prefix = "sqlite:///"
-    if url.startswith(prefix) and not url.startswith((f"{prefix}/", f"{prefix}file:")) and len(url) > len(prefix):
-        url = f"{prefix}{folder / url.removeprefix(prefix)}"
+    problems.extend(problem for problem in found if problem.field not in known)
+    url = _RELATIVE.sub(lambda match: f"{match[1]}{folder / match[2]}", config.database.url)
     return evolve(config, workflow=workflow, database=evolve(config.database, url=url))
-
-
-def _below(problem: Problem) -> str:
-    """Return the path of ``problem`` as one writes it: ``sla.defaults.HIGH``, not ``sla.defaults['HIGH']``."""
-    return re.sub(r"\['?([^'\]]*[^'\]\d][^'\]]*)'?\]", r".\1", problem.field).lstrip(".")
 
 
 def _workflows(raw: object, problems: list[Problem]) -> WorkflowSection:
@@ -133,7 +122,7 @@ def _workflows(raw: object, problems: list[Problem]) -> WorkflowSection:
             for key in raw
             if key not in {"default", "packages"}
         )
-        packages = raw.get("packages") or {}
+        packages = {} if raw.get("packages") is None else raw["packages"]
         if not isinstance(packages, Mapping):
             problems.append(Problem("workflow.packages", "must map packages to workflows"))
             packages = {}
@@ -151,39 +140,9 @@ def _workflow(path: str, raw: object, problems: list[Problem]) -> Workflow:
     if isinstance(raw, str) and raw in SHIPPED:
         return SHIPPED[raw]
     if not isinstance(raw, Mapping):
-        problems.append(Problem(path, f"must be one of {', '.join(SHIPPED)}, or a declaration, not {raw!r}"))
+        seen = "" if isinstance(raw, Filled) else f", not {shown(raw)}"
+        problems.append(Problem(path, f"must be one of {', '.join(SHIPPED)}, or a declaration{seen}"))
         return DEFAULT
     workflow, found = declare(path.removeprefix("workflow.packages."), raw)
     problems.extend(Problem(f"{path}.{problem.field}", problem.message) for problem in found)
     return workflow or DEFAULT
-
-
-def _semantic_problems(config: Config) -> list[Problem]:
-    """Return what is wrong although every type is right."""
-    problems: list[Problem] = []
-    try:
-        ZoneInfo(config.timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems.append(Problem("timezone", f"{config.timezone!r} is no IANA time zone such as Europe/Berlin"))
-    if config.ticket.provider != "internal":
-        problems.append(Problem("ticket.provider", f"{config.ticket.provider!r} is not known; known: internal"))
-    if not config.ticket.package.strip():
-        problems.append(Problem("ticket.package", "must not be empty"))
-    if not 0 <= config.email.port <= 65535:  # noqa: PLR2004 - what a TCP port can be
-        problems.append(Problem("email.port", f"must be between 0 and 65535, not {config.email.port}"))
-    for priority, targets in config.sla.defaults.items():
-        path = f"sla.defaults.{priority}"
-        problems += [
-            Problem(f"{path}.{name}", f"must be between 1 and {MAX_MINUTES} minutes, not {minutes}")
-            for name, minutes in (("response", targets.response), ("resolution", targets.resolution))
-            if not 1 <= minutes <= MAX_MINUTES
-        ]
-    positive = {
-        "database.timeout": config.database.timeout,
-        "scheduler.inline_timeout": config.scheduler.inline_timeout,
-        "scheduler.timeout": config.scheduler.timeout,
-        "scheduler.attempts": config.scheduler.attempts,
-        "scheduler.interval": config.scheduler.interval,
-    }
-    problems += [Problem(path, f"must be more than 0, not {value}") for path, value in positive.items() if value <= 0]
-    return problems

@@ -7,6 +7,10 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from ticketcore.domain.history import Action, Entry
+from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.work import Comment
+
 
 class NotifyCode(StrEnum):
     """The events that go out; the value is what a reader of the mail sees."""
@@ -50,3 +54,31 @@ class OutboxMessage:
     last_error: str = ""
     created_date: datetime
     delivered_date: datetime | None = None
+
+
+OBSERVER = "observer:"
+"""How the channel of a message begins that is for the observer hook of a plugin, whose name follows."""
+
+
+@frozen(kw_only=True)
+class TicketEvent:
+    """A change that has been stored, as observers are told of it.
+
+    ``id`` is the same whenever the same change is told again. ``ticket`` is as the change left it, ``at`` is when that
+    was, ``entries`` are what went into its history, ``comment`` is the comment that was added, if one was.
+    ``notify_code`` is the event that people were told of; most changes have none.
+    """
+
+    id: str
+    ticket: Ticket
+    action_by: str
+    at: datetime
+    entries: tuple[Entry, ...] = ()
+    comment: Comment | None = None
+    notify_code: NotifyCode | None = None
+    detail: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the ticket was created by this change."""
+        return any(entry.action is Action.CREATED for entry in self.entries)

@@ -1,20 +1,58 @@
-"""What services ask of plugins: policies, which may refuse a change before it is stored."""
+"""What services ask of plugins: policies, which may amend or refuse a change, and observers, which are told of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
+from attrs import frozen
+
+from ticketcore.domain.events import TicketEvent
 from ticketcore.domain.lifecycle import Change
 from ticketcore.errors import Problem
 
 
-class Policies(Protocol):
-    """All policies of a desk together."""
+@frozen
+class Verdict:
+    """What policies have against a change: ``reasons`` why the actor may not make it, ``problems`` to correct."""
 
-    def check(self, change: Change, action_by: str) -> Iterable[Problem]:
-        """Return what every policy has against ``change``; nothing means that it may go ahead.
+    reasons: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
-        It is asked inside the transaction, before anything is stored. A policy that fails counts as a
-        refusal.
+
+class Amendment(Protocol):
+    """One policy that amends changes."""
+
+    @property
+    def plugin(self) -> str:
+        """The name of the plugin whose policy it is."""
+
+    def fields(self, change: Change, action_by: str) -> Mapping[str, Any]:
+        """Return the fields of the ticket that shall have other values than ``change`` gives them.
+
+        Raises:
+            PluginError: the policy failed.
         """
+
+
+class Policies(Protocol):
+    """All policies of a desk together, which are asked inside the transaction, before anything is stored."""
+
+    def amendments(self) -> Sequence[Amendment]:
+        """Return the policies that amend changes, in the order in which they are asked."""
+
+    def judge(self, change: Change, action_by: str) -> Verdict:
+        """Return what every policy has against ``change``; an empty verdict means that it may go ahead.
+
+        A policy that fails counts as a problem.
+        """
+
+
+class Observers(Protocol):
+    """All observers of a desk, which are told of changes that have been stored."""
+
+    def names(self) -> Sequence[str]:
+        """Return the names of those that want to be told."""
+
+    def tell(self, plugin: str, event: TicketEvent) -> None:
+        """Tell the one called ``plugin``; any exception means that it has to be told again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -51,4 +51,19 @@ class Notifier(Protocol):
         Raises:
             TemporaryNotifierError: it may work later.
             PermanentNotifierError: it will never work.
+        """
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """What a notifier may offer besides: a way to see whether it works, without telling anybody anything."""
+
+    def check(self, *, timeout: float) -> str:
+        """Return in a few words what was reached.
+
+        Args:
+            timeout: seconds to wait for the other side at each step.
+
+        Raises:
+            NotifierError: it would not work now; the message says why, and what to do.
         """

@@ -17,6 +17,7 @@ from attrs import frozen
 
 from ticketcore.domain.events import OutboxMessage
 from ticketcore.domain.history import HistoryEntry
+from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
 from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.domain.query import Query
@@ -48,6 +49,7 @@ KINDS: dict[type, Kind] = {
     Person: Kind("person_guid", unique=(("email",),)),
     User: Kind("username"),
     OutboxMessage: Kind("guid"),
+    JobState: Kind("name"),
 }
 """The kinds of records that a repository keeps."""
 

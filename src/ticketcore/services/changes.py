@@ -7,22 +7,32 @@ after it can lose the change.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from attrs import define, evolve
 
+from ticketcore.domain.events import NotifyCode
 from ticketcore.domain.history import Action, CommentField, HistoryEntry, seal
-from ticketcore.domain.lifecycle import NAME_LENGTH, Change
+from ticketcore.domain.lifecycle import NAME_LENGTH, Change, amended
 from ticketcore.domain.query import Order, Query, eq
 from ticketcore.domain.ticket import Ticket
-from ticketcore.errors import ConflictError, NotFoundError, Problem, RejectedError
-from ticketcore.ports.extension import Policies
+from ticketcore.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    PluginError,
+    Problem,
+    RejectedError,
+    TicketcoreError,
+    reason_of,
+)
+from ticketcore.ports.extension import Amendment, Policies
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.dispatch import Dispatcher
-from ticketcore.services.notices import Notices
-from ticketcore.services.people import is_storable
+from ticketcore.services.notices import Notices, display_name
+from ticketcore.services.people import is_storable, stored_assignee
 from ticketcore.services.sla import SlaSettings, mark_escalated, targets_to_escalate, with_deadlines
 
 Reference = str | int | Ticket
@@ -157,6 +167,8 @@ class Changes:
         return stored
 
     def _once(self, build: Callable[[Transaction, datetime], Change | Ticket], action_by: str) -> Ticket:
+        # Asked for first: loading plugins may take a while, and nobody else can write during a transaction.
+        amendments = self.policies.amendments()
         with self.repository.transaction() as tx:
             now = self.clock.now()
             wrong = _actor_problems(action_by)
@@ -170,8 +182,14 @@ class Changes:
                 raise RejectedError(wrong)
             if isinstance(change, Ticket):
                 return change
+            change, problems = self._amended(tx, change, action_by, amendments)
+            if change.before is not None and not change.entries:
+                return change.before  # a policy has undone all of it
             change, rows = self._completed(tx, change, action_by, now)
-            problems = tuple(self.policies.check(change, action_by))
+            verdict = self.policies.judge(change, action_by)
+            problems += verdict.problems
+            if verdict.reasons:
+                raise ForbiddenError(verdict.reasons, problems)
             if problems:
                 raise RejectedError(problems)
             stored = tx.add(change.after) if change.before is None else tx.save(change.after)
@@ -182,6 +200,36 @@ class Changes:
             tx.add_many(messages)
         self.dispatcher.deliver_inline(messages)
         return stored
+
+    def _amended(
+        self, tx: Transaction, change: Change, action_by: str, amendments: Sequence[Amendment]
+    ) -> tuple[Change, list[Problem]]:
+        """Return what policies have made of ``change``, and what went wrong with it.
+
+        Raises:
+            RejectedError: something went wrong, and nothing is left that could be judged.
+        """
+        assignee = change.after.assigned_to
+        problems: list[Problem] = []
+        for policy in amendments:
+            try:
+                fields = dict(policy.fields(change, action_by))
+                if isinstance(wanted := fields.get("assigned_to"), str):
+                    fields["assigned_to"] = stored_assignee(tx, wanted)
+                change = amended(change, fields, by=policy.plugin)
+            except PluginError as error:
+                problems.append(Problem("", error.message))
+            except RejectedError as error:
+                wrong = f"(a value of the policy {policy.plugin})"
+                problems += [Problem(problem.field, f"{problem.message} {wrong}") for problem in error.problems]
+            except TicketcoreError:  # the store's
+                raise
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - a value may be anything, also one that raises
+                message = f"a value of the policy {policy.plugin} cannot be used ({reason_of(error)})"
+                problems.append(Problem("", message))
+        if problems and not change.entries:
+            raise RejectedError(problems)
+        return change if change.after.assigned_to == assignee else _announced(tx, change), problems
 
     def _completed(
         self,
@@ -237,6 +285,16 @@ class Changes:
             prev_hash = row.hash
             rows.append(row)
         return rows
+
+
+def _announced(tx: Transaction, change: Change) -> Change:
+    """Return ``change``, which policies may have amended, with the news of an assignment that it still is."""
+    if change.event is not NotifyCode.ASSIGNED or change.before is None:
+        return change
+    assignee = change.after.assigned_to
+    if not assignee or assignee == change.before.assigned_to:
+        return evolve(change, event=None, detail="")
+    return evolve(change, detail=f"assigned to {display_name(tx, assignee)}")
 
 
 def _actor_problems(actor: str) -> list[Problem]:

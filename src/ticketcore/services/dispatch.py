@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -16,7 +17,7 @@ from threading import Event
 
 from attrs import define, evolve, frozen
 
-from ticketcore.domain.events import NotifyCode, OutboxMessage, OutboxState
+from ticketcore.domain.events import OBSERVER, NotifyCode, OutboxMessage, OutboxState, TicketEvent
 from ticketcore.domain.query import Condition, Op, Order, Query, eq
 from ticketcore.errors import (
     NotFoundError,
@@ -26,10 +27,13 @@ from ticketcore.errors import (
     TicketcoreError,
     reason_of,
 )
+from ticketcore.ports.extension import Observers
 from ticketcore.ports.notifier import Notification, Notifier
 from ticketcore.ports.render import Renderer
 from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock
+from ticketcore.serde import from_plain
+from ticketcore.services.notices import EMAIL
 
 _log = logging.getLogger(__name__)
 _ERROR_LENGTH = 1000
@@ -91,6 +95,7 @@ class Dispatcher:
     clock: Clock
     renderer: Callable[[], Renderer]
     notifier: Callable[[str], Notifier]
+    observers: Callable[[], Observers]
     settings: DeliverySettings
 
     def deliver_inline(self, messages: Sequence[OutboxMessage]) -> None:
@@ -102,9 +107,13 @@ class Dispatcher:
         if not self.settings.inline:
             return
         deadline = time.monotonic() + self.settings.inline_timeout
+        waiting: set[str] = set()
         for message in messages:
             if time.monotonic() >= deadline:
                 return
+            server = message.channel if message.channel == EMAIL else f"{message.channel} {message.recipient}"
+            if server in waiting:
+                continue
             try:
                 tried = self._try(message, self.settings.inline_timeout)
                 self._record(tried)
@@ -112,7 +121,8 @@ class Dispatcher:
                 _log.warning("delivery of %s is left to the worker: %s", message.guid, error)
                 return
             if tried.state is OutboxState.PENDING:
-                return  # the rest would wait for the same server; the worker tries when the lease is over
+                # Other mails would wait for the same server; the worker tries when the lease is over.
+                waiting.add(server)
 
     def run_due(self, stop: Event | None = None) -> Outcome:
         """Deliver everything that is due now, in batches, until ``stop`` is set."""
@@ -141,10 +151,13 @@ class Dispatcher:
                 return
             with self.repository.transaction() as tx:
                 claimed = tx.claim(due, now + timedelta(seconds=self.settings.lease))
-            taken = time.monotonic()
+            taken, told = time.monotonic(), math.inf
             for message in claimed:
-                # A batch that took longer than its lease may be somebody else's by now.
-                if stop.is_set() or time.monotonic() - taken > self.settings.lease / 2:
+                # Told to stop, it finishes the batch, but does not wait for ever for a server that hangs; and one
+                # that took longer than its lease may be somebody else's by now.
+                told = min(told, time.monotonic()) if stop.is_set() else math.inf
+                late = time.monotonic() - taken > self.settings.lease / 2
+                if late or time.monotonic() - told > self.settings.timeout:
                     self._give_back(message)
                 else:
                     yield message
@@ -156,7 +169,7 @@ class Dispatcher:
         """Send ``message`` and return it with the outcome."""
         attempts = message.attempts + 1
         try:
-            self.notifier(message.channel).send(self._notification(message), timeout=timeout)
+            self._send(message, timeout)
         except PermanentNotifierError as error:
             return self._failed(message, attempts, error, OutboxState.DEAD)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - a notifier may be anybody's; the failure is recorded and retried
@@ -165,12 +178,20 @@ class Dispatcher:
         now = self.clock.now()
         return evolve(message, state=OutboxState.DELIVERED, attempts=attempts, delivered_date=now, last_error="")
 
+    def _send(self, message: OutboxMessage, timeout: float) -> None:
+        if message.channel.startswith(OBSERVER):
+            event = from_plain(TicketEvent, json.loads(message.payload))
+            self.observers().tell(message.channel.removeprefix(OBSERVER), event)
+        else:
+            self.notifier(message.channel).send(self._notification(message), timeout=timeout)
+
     def _failed(self, message: OutboxMessage, attempts: int, error: BaseException, state: OutboxState) -> OutboxMessage:
         reason = reason_of(error)
         wait = self.settings.delay(attempts)
         if isinstance(error, TemporaryNotifierError) and error.retry_after:
             wait = max(wait, timedelta(seconds=min(error.retry_after, self.settings.longest_delay)))
-        _log.warning("attempt %d to deliver %s to %s failed: %s", attempts, message.guid, message.recipient, reason)
+        to = message.recipient or message.channel
+        _log.warning("attempt %d to deliver %s to %s failed: %s", attempts, message.guid, to, reason)
         return evolve(
             message,
             state=state,

@@ -26,14 +26,8 @@ from ticketcore.ports.workflow import Workflows
 from ticketcore.services.assignment import choose_rule
 from ticketcore.services.changes import Changes, Reference, load
 from ticketcore.services.notices import display_name
-from ticketcore.services.people import find_person
+from ticketcore.services.people import stored_assignee
 from ticketcore.services.sla import targets_to_escalate
-
-
-def _stored_assignee(tx: Transaction, text: str) -> str:
-    """Return the guid of the person whom ``text`` means, else the text as it was given."""
-    person = find_person(tx, text)
-    return person.person_guid if person else text
 
 
 @define(eq=False, repr=False)
@@ -106,7 +100,7 @@ class Tickets:
                 ticket_type=ticket_type,
                 requested_by=action_by if requested_by is None else requested_by,
                 requested_by_type=requested_by_type,
-                assigned_to=_stored_assignee(tx, assigned_to or ""),
+                assigned_to=stored_assignee(tx, assigned_to or ""),
                 watchers=watchers,
                 estimated_date=estimate,
             )
@@ -120,7 +114,7 @@ class Tickets:
         choice = choose_rule(tx, ticket.package, ticket.project, ticket.priority, ticket.ticket_type)
         if choice is None:
             return created(ticket)
-        assignee = _stored_assignee(tx, choice.rule.assign_to)
+        assignee = stored_assignee(tx, choice.rule.assign_to)
         note = f"auto-assigned by rule {choice.rule.id} (level {choice.level})"
         return created(evolve(ticket, assigned_to=assignee), note=note)
 
@@ -284,7 +278,7 @@ class Tickets:
         """
 
         def rule(tx: Transaction, found: Ticket, _now: datetime) -> Change | None:
-            return assigned(found, _stored_assignee(tx, user), name=display_name(tx, user))
+            return assigned(found, stored_assignee(tx, user), name=display_name(tx, user))
 
         return self.changes.apply(ticket, rule, action_by=action_by)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define
 
-from ticketcore.domain.events import NotifyCode, OutboxMessage
+from ticketcore.domain.events import OBSERVER, NotifyCode, OutboxMessage, TicketEvent
 from ticketcore.domain.lifecycle import Change
 from ticketcore.domain.people import Person
 from ticketcore.domain.ticket import Ticket
@@ -59,30 +59,36 @@ class Notices:
     channels: Sequence[str]
     lease: timedelta
     """For how long the process that made a change has its messages to itself; zero leaves them to the worker."""
+    destinations: Callable[[str], Sequence[str]]
+    """The places to which one event goes over a channel, by name; a single empty one where it has no names."""
+    observers: Callable[[], Sequence[str]]
+    """The plugins that want to be told of every change."""
 
     def plan(
         self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime
     ) -> list[OutboxMessage]:
         """Return what is to be sent because of ``change``, which made ``ticket``; nothing is sent yet."""
-        if not self.channels:
-            return []
+        told = [self._observed(change, ticket, name, action_by, now) for name in self.observers()]
+        if not self.channels or not (change.event or change.raise_alert):
+            return told
         messages: list[OutboxMessage] = []
         assignee = find_person(tx, ticket.assigned_to)
         values = _values(ticket, change, assignee.name if assignee else ticket.assigned_to, display_name(tx, action_by))
         if change.event is not None:
             payload = values | {"event": change.event}
             to = _recipients(tx, ticket, assignee)
-            messages += self._messages(ticket, change.event, payload, to, None, now)
+            messages += self._messages(change, ticket, change.event, payload, to, None, now)
         if change.raise_alert:
             contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)
             to = tuple(_addresses(tx, contacts.to))
             cc = [address for address in _addresses(tx, contacts.cc) if address not in to]
             payload = values | {"event": NotifyCode.ESCALATION_ALERT}
-            messages += self._messages(ticket, NotifyCode.ESCALATION_ALERT, payload, to, cc, now)
-        return messages
+            messages += self._messages(change, ticket, NotifyCode.ESCALATION_ALERT, payload, to, cc, now)
+        return messages + told  # people first: a plugin may take its time
 
     def _messages(
         self,
+        change: Change,
         ticket: Ticket,
         event: NotifyCode,
         payload: dict[str, object],
@@ -90,7 +96,7 @@ class Notices:
         cc: Sequence[str] | None,
         now: datetime,
     ) -> list[OutboxMessage]:
-        """Return one mail for each address, and one message for each other channel.
+        """Return one mail for each address, and one message for each destination of each other channel.
 
         Readers of a mail see each other only where there is a ``cc``, even an empty one.
         """
@@ -105,9 +111,29 @@ class Notices:
                     for address in (*to, *(cc or ()))
                 ]
             else:
-                context = shared | {"ticket": to_plain(ticket)}
-                messages.append(self._message(ticket, event, channel, "", context, now))
+                context = shared | {
+                    "ticket": to_plain(ticket),
+                    "changes": to_plain(change.entries),
+                    "at": now.isoformat(),
+                }
+                messages += [
+                    self._message(ticket, event, channel, place, context, now) for place in self.destinations(channel)
+                ]
         return messages
+
+    def _observed(self, change: Change, ticket: Ticket, plugin: str, action_by: str, now: datetime) -> OutboxMessage:
+        """Return the message that tells one observer of ``change``."""
+        event = TicketEvent(
+            id=self.ids.new(now),
+            ticket=ticket,
+            action_by=action_by,
+            at=now,
+            entries=change.entries,
+            comment=change.comment,
+            notify_code=change.event,
+            detail=change.detail,
+        )
+        return self._row(event.id, ticket, change.entries[0].action, f"{OBSERVER}{plugin}", "", to_plain(event), now)
 
     def _message(
         self,
@@ -118,11 +144,23 @@ class Notices:
         payload: dict[str, object],
         now: datetime,
     ) -> OutboxMessage:
+        return self._row(self.ids.new(now), ticket, event.name, channel, recipient, payload, now)
+
+    def _row(
+        self,
+        guid: str,
+        ticket: Ticket,
+        code: str,
+        channel: str,
+        recipient: str,
+        payload: dict[str, object],
+        now: datetime,
+    ) -> OutboxMessage:
         return OutboxMessage(
-            guid=self.ids.new(now),
+            guid=guid,
             ticket_guid=ticket.guid,
             package=ticket.package,
-            notify_code=event.name,
+            notify_code=code,
             channel=channel,
             recipient=recipient,
             payload=_encode(payload),

@@ -41,6 +41,12 @@ def find_person(tx: Transaction, text: str) -> Person | None:
     return _by_guid(tx, text)
 
 
+def stored_assignee(tx: Transaction, text: str) -> str:
+    """Return the guid of the person whom ``text`` means, else the text as it was given."""
+    person = find_person(tx, text)
+    return person.person_guid if person else text
+
+
 def _by_address(tx: Transaction, address: str) -> Person | None:
     return next(iter(tx.find(Query(Person, (eq("email", address), eq("active", value=True))))), None)
 

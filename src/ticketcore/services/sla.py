@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 from collections.abc import Mapping, Sequence
 
@@ -76,6 +78,20 @@ def with_deadlines(
         sla_resolution_met=state.resolution_met,
         sla_paused_at=state.paused_at,
     )
+
+
+def fingerprint(tx: Transaction, settings: SlaSettings) -> str:
+    """Return a text that changes whenever deadlines may follow from something else than before."""
+    policies = tx.find(Query(SlaPolicy, (eq("active", value=True),), (Order("id"),)))
+    facts = {
+        "policies": [
+            [p.package, p.priority, p.ticket_type, p.response_minutes, p.resolution_minutes] for p in policies
+        ],
+        "defaults": {priority: list(targets) for priority, targets in sorted(settings.defaults.items())},
+        "pause": sorted(settings.pause_statuses),
+        "recompute": settings.recompute,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def contacts_for(tx: Transaction, package: str, priority: str, ticket_type: str = "") -> RaciContacts:
@@ -164,7 +180,7 @@ class Sla:
         """Set the policy for a package and priority, replacing the one that is there; return it.
 
         Tickets get the new terms when they are created, or when their status, package, priority or type
-        changes.
+        changes; those that are open get them with the next round of the job ``sla``.
 
         Args:
             package: the package; empty for all that have no policy of their own.

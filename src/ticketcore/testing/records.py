@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ticketcore.domain.events import OutboxMessage, OutboxState
 from ticketcore.domain.history import HistoryEntry
+from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
 from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.domain.query import AllOf, AnyOf, Condition, FieldRef, Op, Order, Query
@@ -120,6 +121,11 @@ def make_outbox_message(**fields: Any) -> OutboxMessage:
     return OutboxMessage(**{**given, **fields})
 
 
+def make_job_state(**fields: Any) -> JobState:
+    """Return the state of a job that has never run."""
+    return JobState(**{"name": f"job-{new_guid()}", **fields})
+
+
 BUILDERS: Mapping[type, Callable[..., Any]] = {
     Ticket: make_ticket,
     HistoryEntry: make_history_entry,
@@ -129,6 +135,7 @@ BUILDERS: Mapping[type, Callable[..., Any]] = {
     Person: make_person,
     User: make_user,
     OutboxMessage: make_outbox_message,
+    JobState: make_job_state,
 }
 """The builder of each kind."""
 
@@ -231,6 +238,7 @@ def hard_records() -> list[Any]:
         make_person(name=HARD_TEXT, is_staff=True, active=False),
         make_user(email=HARD_TEXT, person_guid=new_guid(), active=False),
         _hard_outbox_message(),
+        make_job_state(last_run=NOW, last_success=LATER, failures=2**31 - 1, last_error=HARD_LINES, memory=HARD_LINES),
     ]
 
 

@@ -12,12 +12,13 @@ from sqlalchemy.schema import CreateColumn, PrimaryKeyConstraint, UniqueConstrai
 from ticketcore.adapters.sql.types import Instant, Names, YesNo, word
 from ticketcore.domain.events import OutboxMessage, OutboxState
 from ticketcore.domain.history import HistoryEntry
+from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
 from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.domain.ticket import Priority, RequestedByType, Status, Ticket, TicketType
 from ticketcore.domain.work import Comment
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision of the schema, oldest first; a literal, so that a start need not import Alembic."""
 
 metadata = sa.MetaData()
@@ -226,6 +227,17 @@ outbox = sa.Table(
     sa.Index("ix_outbox_ticket", "ticket_guid"),
 )
 
+job = sa.Table(
+    "sys_job",
+    metadata,
+    sa.Column("Name", sa.String(100), key="name", primary_key=True, nullable=False),
+    _when("LastRun", "last_run"),
+    _when("LastSuccess", "last_success"),
+    sa.Column("Failures", sa.Integer, key="failures", nullable=False),
+    sa.Column("LastError", sa.Text, key="last_error", nullable=False),
+    sa.Column("Memory", sa.Text, key="memory", nullable=False),
+)
+
 version = sa.Table(
     "alembic_version",
     metadata,
@@ -243,6 +255,7 @@ TABLES: dict[type, sa.Table] = {
     Person: person,
     User: user,
     OutboxMessage: outbox,
+    JobState: job,
 }
 """The table of each kind of record."""
 

@@ -17,6 +17,7 @@ from attrs import evolve
 
 from ticketcore.domain.events import OutboxMessage, OutboxState
 from ticketcore.domain.history import HistoryEntry
+from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
 from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.domain.query import Condition, Op, Order, Query, eq
@@ -47,6 +48,7 @@ _CHANGED: dict[type, str] = {
     Person: "name",
     User: "email",
     OutboxMessage: "last_error",
+    JobState: "memory",
 }
 """A field of each kind that a test changes: free text."""
 

@@ -1,0 +1,225 @@
+"""The doctor: looks whether everything that a desk needs is there and works, and says what to do about what is not."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from attrs import frozen
+
+from ticketcore import __version__
+from ticketcore.desk import Desk
+from ticketcore.domain.events import OutboxState
+from ticketcore.errors import ConfigError, NotifierError, PluginError, TicketcoreError, reason_of
+from ticketcore.plugin.manager import Health
+from ticketcore.ports.notifier import Checkable
+
+
+class State(StrEnum):
+    """What came of a check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@frozen
+class Finding:
+    """What was found: of what, how it is, in words, and what to do about it."""
+
+    subject: str
+    state: State
+    text: str
+    hint: str = ""
+
+
+CONFIGURATION, NEEDED = "configuration", "needed plugins"
+"""The subjects of what is wrong with the configuration, and of plugins that it needs and that are not there."""
+
+
+class _UndoneError(Exception):
+    """Raised to leave nothing of a trial behind."""
+
+
+def examine(desk: Desk, *, timeout: float = 10.0) -> Iterator[Finding]:
+    """Yield what is found about everything that ``desk`` is made of; nothing is changed.
+
+    Args:
+        desk: the desk.
+        timeout: seconds to wait for a server at each step.
+    """
+    yield Finding("ticketcore", State.OK, f"{__version__}, on Python {platform.python_version()}, {sys.platform}")
+    yield from _guarded(NEEDED, lambda: _configuration(desk))
+    yield from _guarded("plugins", lambda: _plugins(desk))
+    yield from _guarded("database", lambda: _database(desk))
+    if _works(lambda: desk.extensions):
+        yield from _guarded("templates", lambda: _templates(desk))
+        for channel in desk.config.notifiers:
+            yield from _guarded(f"notifier {channel}", lambda channel=channel: _notifier(desk, channel, timeout))  # type: ignore[misc]
+        for name in dict.fromkeys((desk.config.ticket.provider, *desk.config.providers)):
+            yield from _guarded(f"provider {name}", lambda name=name: _provider(desk, name, timeout))  # type: ignore[misc]
+    if _works(lambda: desk.store_status().ready):
+        yield from _guarded("outbox", lambda: _outbox(desk))
+        yield from _guarded("jobs", lambda: _jobs(desk))
+
+
+def _guarded(subject: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield what ``check`` finds; what it raises is a finding too."""
+    try:
+        yield from check()
+    except TicketcoreError as error:
+        yield Finding(subject, State.FAILED, _joined(error.message), error.hint)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
+        yield Finding(subject, State.FAILED, reason_of(error))
+
+
+def _works(ask: Callable[[], object]) -> bool:
+    """Return whether there is a true answer; why there is none is a finding already."""
+    try:
+        return bool(ask())
+    except (Exception, SystemExit):  # noqa: BLE001 - a plugin's code may raise anything
+        return False
+
+
+def _joined(message: object) -> str:
+    """Return what a plugin's error says as a line; it may say anything."""
+    return str(message).replace("\n", "; ")
+
+
+def _configuration(desk: Desk) -> Iterator[Finding]:
+    file = desk.source.file
+    where = str(file) if file else "no file, so the defaults"
+    try:
+        desk.extensions.check()
+    except ConfigError as error:
+        yield from (
+            Finding(CONFIGURATION, State.FAILED, line, "correct it, then: ticketcore config check")
+            for line in error.lines()
+        )
+    except PluginError as error:
+        yield from (Finding(NEEDED, State.FAILED, line, "see: ticketcore plugins") for line in error.lines())
+    else:
+        yield Finding(CONFIGURATION, State.OK, where)
+
+
+def _plugins(desk: Desk) -> Iterator[Finding]:
+    idle = desk.extensions.idle if _works(lambda: desk.extensions) else {}
+    installed = [info for info in desk.plugins.plugins if info.distribution != "ticketcore"]
+    for info in installed:
+        subject = f"plugin {info.name}"
+        if info.health in {Health.BROKEN, Health.CLASH}:
+            hint = f"repair or uninstall {info.distribution or info.name}, or name it in TICKETCORE_DISABLE_PLUGINS"
+            yield Finding(subject, State.WARNING, f"{info.health}: {info.cause}", hint)
+        elif info.name in idle:
+            yield Finding(
+                subject, State.WARNING, f"not set up: {idle[info.name]}", f"add the section plugins.{info.name}"
+            )
+    if all(info.health in {Health.OK, Health.DISABLED} for info in installed) and not idle:
+        count = sum(info.health is Health.OK for info in installed)
+        yield Finding("plugins", State.OK, f"{count} installed" if count else "none installed")
+
+
+def _database(desk: Desk) -> Iterator[Finding]:
+    status = desk.store_status()
+    advice = {
+        "outdated": "make a backup, then: ticketcore db upgrade",
+        "newer": "a newer ticketcore wrote it: upgrade ticketcore",
+        "foreign": "it holds something else: choose another database.url",
+    }
+    if status.state == "missing":
+        folder = Path(status.location).parent
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            yield Finding("database", State.FAILED, f"{status.location} cannot be made: its folder is not writable")
+        else:
+            yield Finding("database", State.OK, f"{status.location} is not there yet; the first change makes it")
+    elif not status.ready:
+        text = f"{status.location} is {status.state} (schema {status.revision or 'none'}, expected {status.expected})"
+        yield Finding("database", State.FAILED, text, advice.get(status.state, ""))
+    else:
+        _try_to_write(desk)
+        yield Finding("database", State.OK, f"{status.location} is ready and writable (schema {status.revision})")
+
+
+def _try_to_write(desk: Desk) -> None:
+    """Take the lock that a change takes, and leave nothing behind."""
+    with suppress(_UndoneError), desk.repository.transaction():
+        raise _UndoneError
+
+
+def _templates(desk: Desk) -> Iterator[Finding]:
+    root = desk.config.templates.root
+    if root is not None and not root.is_dir():
+        yield Finding("templates", State.WARNING, f"there is no folder {root}", "make it, or correct templates.root")
+        return
+    wrong = desk.template_problems()
+    for template, reason in wrong.items():
+        yield Finding(
+            "templates",
+            State.WARNING,
+            f"{template} does not work: {reason}",
+            "mend it; until then the shipped one is used",
+        )
+    if not wrong and root is not None:
+        yield Finding("templates", State.OK, str(root))
+
+
+def _notifier(desk: Desk, channel: str, timeout: float) -> Iterator[Finding]:
+    notifier = desk.extensions.notifier(channel)
+    if not isinstance(notifier, Checkable):
+        yield Finding(f"notifier {channel}", State.OK, "set up (it offers no check)")
+        return
+    try:
+        yield Finding(f"notifier {channel}", State.OK, _joined(notifier.check(timeout=timeout)))
+    except NotifierError as error:
+        hint = "messages wait in the outbox until it works"
+        yield Finding(f"notifier {channel}", State.FAILED, _joined(error.message), error.hint or hint)
+
+
+def _provider(desk: Desk, name: str, timeout: float) -> Iterator[Finding]:
+    problems = list(desk.get_provider(name).check(timeout=timeout))
+    for problem in problems:
+        yield Finding(f"provider {name}", State.FAILED, str(problem))
+    if not problems:
+        yield Finding(f"provider {name}", State.OK, "usable")
+
+
+_LATE = timedelta(minutes=10)
+
+
+def _outbox(desk: Desk) -> Iterator[Finding]:
+    figures = desk.figures()
+    dead = figures.messages[OutboxState.DEAD]
+    if dead:
+        text = f"{dead} message{'s were' if dead > 1 else ' was'} given up"
+        hint = "see: ticketcore outbox list --state DEAD; mend the cause, then: ticketcore outbox retry"
+        yield Finding("outbox", State.WARNING, text, hint)
+    now = desk.clock.now()
+    if figures.oldest_due is not None and now - figures.oldest_due > _LATE:
+        text = f"a message is due since {figures.oldest_due:%Y-%m-%d %H:%M} UTC"
+        yield Finding("outbox", State.WARNING, text, "let the worker run: ticketcore worker")
+    elif not dead:
+        waiting = figures.messages[OutboxState.PENDING]
+        yield Finding("outbox", State.OK, f"{waiting} waiting" if waiting else "nothing waits")
+
+
+def _jobs(desk: Desk) -> Iterator[Finding]:
+    states = {state.name: state for state in desk.job_states()}
+    now: datetime = desk.clock.now()
+    for job in desk.jobs():
+        state = states.get(job.name)
+        subject, hint = f"job {job.name}", "let the worker run: ticketcore worker"
+        if state is None or state.last_run is None:
+            yield Finding(subject, State.WARNING, "has never run", hint)
+        elif state.failures:
+            times = f"failed {state.failures} time{'s' if state.failures > 1 else ''} in a row"
+            yield Finding(subject, State.FAILED, f"{times}: {state.last_error}", "ticketcore worker --once shows it")
+        elif now - state.last_run > max(_LATE, timedelta(seconds=3 * job.every)):
+            yield Finding(subject, State.WARNING, f"last ran {state.last_run:%Y-%m-%d %H:%M} UTC", hint)
+        else:
+            yield Finding(subject, State.OK, f"last ran {state.last_run:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,373 @@
+"""What plugins bring to one desk: their records and hooks, with the settings that its configuration has for them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ticketcore.config.loader import section
+from ticketcore.config.schema import Config
+from ticketcore.config.source import Source
+from ticketcore.domain.lifecycle import NAME_LENGTH
+from ticketcore.errors import (
+    ConfigError,
+    NotFoundError,
+    PluginError,
+    Problem,
+    RejectedError,
+    TicketcoreError,
+    reason_of,
+)
+from ticketcore.plugin.manager import Health, PluginManager
+from ticketcore.plugin.policies import PluginObservers, PluginPolicies
+from ticketcore.plugin.records import (
+    CommandSpec,
+    NotifierSpec,
+    ProviderSpec,
+    RepositorySpec,
+    SchedulerSpec,
+    Spec,
+    TemplateFolderSpec,
+)
+from ticketcore.plugin.registry import Registered
+from ticketcore.services.people import is_storable
+
+if TYPE_CHECKING:
+    from ticketcore.ports.notifier import Notifier
+    from ticketcore.ports.provider import Provider
+    from ticketcore.ports.repository import Repository
+    from ticketcore.ports.scheduler import Scheduler
+
+_log = logging.getLogger(__name__)
+
+DISABLE, STRICT = "TICKETCORE_DISABLE_PLUGINS", "TICKETCORE_STRICT_PLUGINS"
+
+
+def load_plugins(
+    version: str,
+    more: Mapping[str, object] | None = None,
+    *,
+    local: Mapping[str, object] | None = None,
+    enabled: bool = True,
+) -> PluginManager:
+    """Return the built-in plugins, the program's own, and the installed ones.
+
+    ``TICKETCORE_DISABLE_PLUGINS`` names installed ones that are not loaded, with commas between them;
+    ``TICKETCORE_STRICT_PLUGINS`` makes a broken one an error.
+
+    Args:
+        version: the version of the built-in ones.
+        more: further built-in plugins by name.
+        local: the program's own plugins by name.
+        enabled: whether to load installed ones at all.
+
+    Raises:
+        PluginError: a plugin is broken, and that is an error.
+    """
+    from ticketcore.adapters import builtin
+
+    return PluginManager(
+        {"builtin": builtin, **(more or {})},
+        version=version,
+        local=local,
+        enabled=enabled,
+        disabled={name.strip() for name in os.environ.get(DISABLE, "").split(",")},
+        strict=os.environ.get(STRICT, "0") not in {"", "0"},
+    )
+
+
+class Extensions:
+    """Everything that plugins bring to a desk. Safe to share between threads."""
+
+    def __init__(self, manager: PluginManager, config: Config, source: Source) -> None:
+        """Check what the configuration says of plugins.
+
+        Raises:
+            ConfigError: a section is wrong; with all problems of all sections.
+            PluginError: the configuration needs a plugin that is not there, or broken.
+        """
+        self.manager = manager
+        self._config = config
+        self._source = source
+        self._lock = threading.RLock()
+        self._notifiers: dict[str, Notifier] = {}
+        self._destinations: dict[str, Sequence[str]] = {}
+        self._settings: dict[str, Any] = {}
+        self.idle: dict[str, str] = {}
+        """The plugins whose hooks are not called because a setting without a default is missing, and which."""
+        self._read_sections([manager.find(NotifierSpec, channel) for channel in config.notifiers])
+        self.policies = PluginPolicies(manager, self._of_plugin, self.idle)
+        self.observers = PluginObservers(manager, self._of_plugin, self.idle)
+
+    # Settings.
+
+    def _read_sections(self, notifiers: Sequence[Registered]) -> None:
+        """Read the section of each plugin that has one; those of ``notifiers``, which are turned on, are needed.
+
+        A plugin without one gets its defaults. If it has a setting without a default, it is not set up yet: its hooks
+        are not called, so that installing it stops nobody's work.
+        """
+        given = {f"plugins.{name}": data for name, data in self._config.plugins.items()}
+        given |= {f"providers.{name}": data for name, data in self._config.providers.items()}
+        known = self.manager.sections()
+        needed = {record.section for record in notifiers}
+        problems = _repeated(notifiers)
+        problems += [problem for path in given if path not in known for problem in self._unknown(path)]
+        for path, kind in known.items():
+            made, wrong = self._section(kind, given.get(path), path)
+            if path in given or path in needed:
+                problems += wrong
+            elif wrong and (name := path.removeprefix("plugins.")) in self.manager.settings:
+                self.idle[name] = "; ".join(map(str, wrong))
+            self._settings[path] = made
+        if problems:
+            raise self._source.error(problems)
+        for name, why in self.idle.items():
+            _log.warning("plugin %s is idle until it is set up: %s", name, why)
+        for path, why in self.manager.contested.items():
+            if (name := path.removeprefix("plugins.")) in self.manager.settings:
+                self.idle[name] = why
+
+    def _section(self, kind: type[Any], data: Any, path: str) -> tuple[Any, list[Problem]]:
+        """Return a section as its class, or what is wrong with it or with the class."""
+        try:
+            return section(kind, data, path, self._source)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's class may do anything; it is named
+            return None, [Problem(path, f"cannot be read by {kind.__qualname__}: {reason_of(error)}")]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the sections of plugins were read as, by their path; ``None`` for one that is not set up."""
+        return dict(self._settings)
+
+    def plugin_settings(self, plugin: str) -> Any:
+        """Return the settings of a plugin.
+
+        Raises:
+            ConfigError: a setting without a default is missing.
+            NotFoundError: there is no such plugin, or it has no settings.
+            PluginError: another plugin has the same section.
+        """
+        kind = self.manager.settings.get(plugin)
+        if kind is None:
+            raise NotFoundError("plugin with settings", plugin, hint="see: ticketcore plugins")
+        return self._set_up(f"plugins.{plugin}", kind)
+
+    def _set_up(self, path: str, kind: type[Any]) -> Any:
+        self._refuse_contested(path)
+        made = self._settings[path]
+        if made is None:
+            _, problems = self._section(kind, None, path)
+            raise self._source.error(problems)
+        return made
+
+    def _unknown(self, path: str) -> list[Problem]:
+        """Return the problem of a section that belongs to no class of settings.
+
+        Raises:
+            PluginError: whose it is, is not there, or cannot be said.
+        """
+        kind, _, name = path.partition(".")
+        if kind == "providers":
+            record = self.manager.find(ProviderSpec, name)
+            if record.spec.name != name:
+                return [Problem(path, f"{name} is another name of {record.spec.name}: call it {record.section}")]
+        else:
+            self._refuse_contested(path)
+            self.manager.require(name)
+        return [Problem(path, f"{name} has no settings")]
+
+    def _of_plugin(self, plugin: str) -> Any:
+        return self._settings.get(f"plugins.{plugin}")
+
+    def _of(self, record: Registered) -> Any:
+        """Return the settings of a record.
+
+        Raises:
+            ConfigError: a setting without a default is missing.
+            PluginError: another plugin has the same section.
+        """
+        if record.spec.section:
+            return getattr(self._config, record.spec.section)
+        if record.spec.config is None:
+            return None
+        return self._set_up(record.section, record.spec.config)
+
+    def _refuse_contested(self, path: str) -> None:
+        if why := self.manager.contested.get(path):
+            hint = "uninstall one of them, or name it in TICKETCORE_DISABLE_PLUGINS"
+            raise PluginError(path.partition(".")[2], why, hint=hint)
+
+    # What records make.
+
+    def notifier(self, channel: str) -> Notifier:
+        """Return the notifier called ``channel``, made when it is first asked for.
+
+        Raises:
+            PluginError: there is none, or it cannot be loaded.
+            ConfigError: a setting is missing.
+        """
+        with self._lock:
+            if channel not in self._notifiers:
+                record, make = self.manager.load(NotifierSpec, channel)
+                self._notifiers[channel] = _made(record, "send", lambda: make(self._of(record)))
+            return self._notifiers[channel]
+
+    def destinations(self, channel: str) -> Sequence[str]:
+        """Return the places to which one event goes over ``channel``; a single empty name where it has no names."""
+        with self._lock:
+            if channel not in self._destinations:
+                self._destinations[channel] = self._places(channel)
+            return self._destinations[channel]
+
+    def _places(self, channel: str) -> Sequence[str]:
+        record = self.manager.find(NotifierSpec, channel)
+        name_places: Callable[[Any], Any] | None = getattr(record.spec, "destinations", None)
+        if name_places is None:
+            return ("",)
+        try:
+            return _place_names(name_places(self._of(record)))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the change must not fail; its delivery will, and says why
+            _log.warning("notifier %s cannot say where it delivers to: %s", channel, reason_of(error))
+            return ("",)
+
+    def repository(self, url: str, timeout: float) -> Repository:
+        """Return the store for ``url``.
+
+        Raises:
+            PluginError: there is none for such URLs, or it cannot be loaded.
+            ConfigError: a setting is missing.
+        """
+        scheme = url.partition(":")[0].partition("+")[0]
+        record, make = self.manager.load(RepositorySpec, scheme)
+        more = {} if record.spec.config is None else {"settings": self._of(record)}
+        store: Repository = _made(record, "transaction", lambda: make(url, timeout=timeout, **more))
+        return store
+
+    def scheduler(self, name: str) -> Scheduler:
+        """Return the scheduler called ``name``.
+
+        Raises:
+            PluginError: there is none, or it cannot be loaded.
+            ConfigError: a setting is missing.
+        """
+        record, make = self.manager.load(SchedulerSpec, name)
+        scheduler: Scheduler = _made(record, "run", lambda: make(self._of(record)))
+        return scheduler
+
+    def provider(self, name: str, desk: object) -> Provider:
+        """Return the provider called ``name``, for ``desk``.
+
+        Raises:
+            PluginError: there is none, or it cannot be loaded.
+            ConfigError: a setting is missing.
+        """
+        record, make = self.manager.load(ProviderSpec, name)
+        provider: Provider = _made(record, "check", lambda: make(self._of(record), desk=desk))
+        return provider
+
+    def template_folders(self) -> list[Path]:
+        """Return the folders of templates of all plugins, in order; one that is not there is left out."""
+        found: list[Path] = []
+        for record in self.manager.registry.registered(TemplateFolderSpec):
+            try:
+                found.append(cast("TemplateFolderSpec", record.spec).folder())
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - the other templates are still good
+                name, reason = record.spec.name, reason_of(error)
+                _log.warning("the template folder %s of %s cannot be used: %s", name, record.owner, reason)
+        return found
+
+    def check(self) -> None:
+        """Check everything that the configuration needs of plugins, also what is loaded only when it is used.
+
+        Raises:
+            PluginError: with all that is missing.
+            ConfigError: with all settings that are missing.
+        """
+        wanted: list[tuple[type[Spec], str]] = [(NotifierSpec, name) for name in self._config.notifiers]
+        wanted += [(SchedulerSpec, self._config.scheduler.engine), (ProviderSpec, self._config.ticket.provider)]
+        wanted += [(ProviderSpec, name) for name in self._config.providers]
+        scheme = self._config.database.url.partition(":")[0].partition("+")[0]
+        wanted += [(RepositorySpec, scheme)]
+        missing: list[PluginError] = []
+        problems: list[Problem] = []
+        for kind, name in dict.fromkeys(wanted):
+            try:
+                self._of(self.manager.load(kind, name)[0])
+                if kind is NotifierSpec:
+                    self.notifier(name)
+            except PluginError as error:
+                missing.append(error)
+            except ConfigError as error:
+                problems += error.problems
+            except RejectedError as error:
+                path = self.manager.find(kind, name).section
+                problems += [Problem(f"{path}.{one.field}", one.message) for one in error.problems]
+        if self._config.ticket.provider != "internal":
+            message = (
+                f"tickets live in the internal database; {self._config.ticket.provider!r} cannot take its place yet"
+            )
+            problems.append(Problem("ticket.provider", message))
+        if problems:
+            raise self._source.error(problems)
+        if missing:
+            raise PluginError(missing[0].plugin, "\n".join(map(str, missing)))
+
+    def commands(self) -> list[CommandSpec]:
+        """Return the commands of plugins, in order."""
+        return self.manager.all(CommandSpec)
+
+    def healthy(self) -> bool:
+        """Return whether no plugin is broken, clashes or is idle."""
+        wrong = {Health.BROKEN, Health.CLASH}
+        return not self.idle and not any(info.health in wrong for info in self.manager.plugins)
+
+
+def _repeated(notifiers: Sequence[Registered]) -> list[Problem]:
+    """Return a problem for each notifier that is turned on a second time, and would tell everybody twice."""
+    return [
+        Problem(f"notifiers[{place}]", f"is the notifier {record.spec.name}, which is there already")
+        for place, record in enumerate(notifiers)
+        if record in notifiers[:place]
+    ]
+
+
+def _made(record: Registered, method: str, make: Callable[[], Any]) -> Any:
+    """Return what ``make`` makes of a record, if it is what it should be: something that has ``method``.
+
+    Raises:
+        PluginError: it is not, or cannot be made.
+    """
+    what = f"the {record.spec.kind} {record.spec.name!r} of {record.owner}"
+    try:
+        made = make()
+    except TicketcoreError:
+        raise
+    except (Exception, SystemExit) as error:
+        hint = record.spec.install_hint if isinstance(error, ImportError) else ""
+        raise PluginError(record.plugin, f"{what} cannot be made: {reason_of(error)}", hint=hint) from error
+    if not callable(getattr(made, method, None)):
+        raise PluginError(record.plugin, f"{what} cannot be used: {type(made).__name__} has no {method}()")
+    return made
+
+
+def _place_names(found: object) -> tuple[str, ...]:
+    """Return the names of destinations, each once.
+
+    Raises:
+        TypeError: they are no list of texts.
+        ValueError: one of them cannot be stored.
+    """
+    if not isinstance(found, Iterable) or isinstance(found, str):
+        message = f"destinations must be a list of names, not {found!r}"
+        raise TypeError(message)
+    names = tuple(dict.fromkeys(found))
+    for name in names:
+        if not isinstance(name, str) or not is_storable(name) or "\0" in name or len(name) > NAME_LENGTH:
+            message = f"a destination must be a name of at most {NAME_LENGTH} characters, not {name!r}"
+            raise ValueError(message)
+    return names
