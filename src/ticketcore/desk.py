@@ -6,11 +6,11 @@ import threading
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 from ticketcore.adapters.system import SystemClock, SystemIds
-from ticketcore.config.loader import Loaded, is_default_database, read_config, with_defaults
+from ticketcore.config.loader import Loaded, is_default_database, problems_of, read_config, with_defaults
 from ticketcore.config.schema import Config
 from ticketcore.config.source import Source
 from ticketcore.domain.jobs import JobState
@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+Plugins: TypeAlias = "PluginManager | Mapping[str, object] | Callable[[], PluginManager]"
+"""How a program says which plugins a desk has."""
 
 
 class _once(Generic[T]):  # noqa: N801 - reads like the property that it is
@@ -81,7 +84,7 @@ class Desk:
         config: Config,
         *,
         source: Source | None = None,
-        plugins: PluginManager | Mapping[str, object] | None = None,
+        plugins: Plugins | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
@@ -93,7 +96,12 @@ class Desk:
             plugins: the program's own plugins by name, or all plugins; see :func:`open_desk`.
             clock: tells the time; the system's by default.
             ids: makes identifiers; by default such that sort by time.
+
+        Raises:
+            ConfigError: with every problem of the configuration.
         """
+        if problems := problems_of(config):
+            raise ConfigError(problems)
         self.config = with_defaults(config)
         self.clock: Clock = clock or SystemClock()
         self.ids: Ids = ids or SystemIds()
@@ -174,10 +182,8 @@ class Desk:
             # The built-in store needs no look at the installed plugins, which would cost every command 30 ms.
             from ticketcore.adapters.sql.repository import SqlRepository
 
-            folder = Path(url.removeprefix("sqlite:///")).parent
-            if not folder.is_dir() and is_default_database(self.config):
-                folder.mkdir(parents=True, exist_ok=True)
-            return SqlRepository(url, timeout=self.config.database.timeout)
+            is_default = is_default_database(self.config)
+            return SqlRepository(url, timeout=self.config.database.timeout, makes_folder=is_default)
         return self.extensions.repository(url, self.config.database.timeout)
 
     @_once
@@ -191,7 +197,7 @@ class Desk:
         from ticketcore.extensions import load_plugins
         from ticketcore.plugin.manager import PluginManager
 
-        given = self._given_plugins
+        given = self._given_plugins() if callable(self._given_plugins) else self._given_plugins
         return given if isinstance(given, PluginManager) else load_plugins(__version__, local=given)
 
     @_once
@@ -409,10 +415,16 @@ if TYPE_CHECKING:
     from ticketcore.adapters.workflow import PackageWorkflows as _PackageWorkflows
 
 
+def _refuse_other(config: object) -> None:
+    if config is not None and not isinstance(config, str | Path | Config):
+        problem = f"must be the path of a file or a Config, not a value of the type {type(config).__name__}"
+        raise ConfigError([Problem("", f"the configuration {problem}")])
+
+
 def open_desk(
     config: str | Path | Config | None = None,
     *,
-    plugins: PluginManager | Mapping[str, object] | None = None,
+    plugins: Plugins | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
 ) -> Desk:
@@ -423,13 +435,14 @@ def open_desk(
             ``TICKETCORE_CONFIG`` names, else ``./config.yaml``, else built-in defaults with an SQLite file
             in the user's data folder.
         plugins: the program's own plugins by name, modules or objects whose methods are hooks, which are used besides
-            the built-in and the installed ones; or a manager that has loaded all of them. Nothing is loaded before
-            it is needed.
+            the built-in and the installed ones; or a manager that has loaded all of them, or what returns one. Nothing
+            is loaded before it is needed.
         clock: tells the time; the system's by default.
         ids: makes identifiers; by default such that sort by time.
 
     Raises:
         ConfigError: with every problem of the configuration.
     """
+    _refuse_other(config)
     loaded = Loaded(config) if isinstance(config, Config) else read_config(config)
     return Desk(loaded.config, source=loaded.source, plugins=plugins, clock=clock, ids=ids)

@@ -16,8 +16,18 @@ from attrs import frozen
 from ticketcore import __version__
 from ticketcore.desk import Desk
 from ticketcore.domain.events import OutboxState
-from ticketcore.errors import ConfigError, NotifierError, PluginError, TicketcoreError, reason_of
+from ticketcore.domain.jobs import JobState
+from ticketcore.errors import (
+    ConfigError,
+    NotifierError,
+    PermanentNotifierError,
+    PluginError,
+    TicketcoreError,
+    reason_of,
+)
 from ticketcore.plugin.manager import Health
+from ticketcore.plugin.records import TemplateFolderSpec
+from ticketcore.plugin.registry import Registered, load
 from ticketcore.ports.notifier import Checkable
 
 
@@ -60,6 +70,7 @@ def examine(desk: Desk, *, timeout: float = 10.0) -> Iterator[Finding]:
     yield from _guarded("database", lambda: _database(desk))
     if _works(lambda: desk.extensions):
         yield from _guarded("templates", lambda: _templates(desk))
+        yield from _webhooks(desk)
         for channel in desk.config.notifiers:
             yield from _guarded(f"notifier {channel}", lambda channel=channel: _notifier(desk, channel, timeout))  # type: ignore[misc]
         for name in dict.fromkeys((desk.config.ticket.provider, *desk.config.providers)):
@@ -120,9 +131,36 @@ def _plugins(desk: Desk) -> Iterator[Finding]:
             yield Finding(
                 subject, State.WARNING, f"not set up: {idle[info.name]}", f"add the section plugins.{info.name}"
             )
+    for record in desk.plugins.registry.records:
+        if not record.builtin:
+            yield from _target(record)
     if all(info.health in {Health.OK, Health.DISABLED} for info in installed) and not idle:
         count = sum(info.health is Health.OK for info in installed)
         yield Finding("plugins", State.OK, f"{count} installed" if count else "none installed")
+
+
+def _target(record: Registered) -> Iterator[Finding]:
+    """Look whether what a plugin registers is where it says."""
+    try:
+        if isinstance(record.spec, TemplateFolderSpec):
+            record.spec.folder()
+        else:
+            load(record)
+    except PluginError as error:
+        yield Finding(f"plugin {record.plugin}", State.WARNING, _joined(error.message), error.hint)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's code may raise anything
+        text = f"the {record.spec.kind} {record.spec.name!r} cannot be used: {reason_of(error)}"
+        yield Finding(f"plugin {record.plugin}", State.WARNING, text)
+
+
+def _webhooks(desk: Desk) -> Iterator[Finding]:
+    """Look whether webhooks and the notifier that posts to them are there together."""
+    is_on = "webhook" in desk.config.notifiers
+    if desk.config.webhooks and not is_on:
+        names = ", ".join(desk.config.webhooks)
+        yield Finding("webhooks", State.WARNING, f"nothing is posted to {names}", "add webhook to notifiers")
+    elif is_on and not desk.config.webhooks:
+        yield Finding("webhooks", State.WARNING, "the notifier webhook has nowhere to post to", "add webhooks")
 
 
 def _database(desk: Desk) -> Iterator[Finding]:
@@ -147,8 +185,10 @@ def _database(desk: Desk) -> Iterator[Finding]:
 
 
 def _try_to_write(desk: Desk) -> None:
-    """Take the lock that a change takes, and leave nothing behind."""
-    with suppress(_UndoneError), desk.repository.transaction():
+    """Write as a change does, and leave nothing behind; a lock alone is given on a read-only file too."""
+    trial = JobState(name=f"doctor {desk.ids.new(desk.clock.now())}")
+    with suppress(_UndoneError), desk.repository.transaction() as tx:
+        tx.add(trial)
         raise _UndoneError
 
 
@@ -177,7 +217,9 @@ def _notifier(desk: Desk, channel: str, timeout: float) -> Iterator[Finding]:
     try:
         yield Finding(f"notifier {channel}", State.OK, _joined(notifier.check(timeout=timeout)))
     except NotifierError as error:
-        hint = "messages wait in the outbox until it works"
+        waits = "messages wait in the outbox until it works"
+        lost = "mend it, then: ticketcore outbox retry, for messages that it refuses are given up"
+        hint = lost if isinstance(error, PermanentNotifierError) else waits
         yield Finding(f"notifier {channel}", State.FAILED, _joined(error.message), error.hint or hint)
 
 

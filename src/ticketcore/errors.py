@@ -220,6 +220,6 @@ def reason_of(error: BaseException) -> str:
     kind = type(error).__name__
     try:
         reason = str(error) or kind if isinstance(error, TicketcoreError) else f"{kind}: {error}"
-    except Exception:  # noqa: BLE001 - a foreign class may not even be able to say what is wrong
+    except (Exception, SystemExit):  # noqa: BLE001 - a foreign class may not even be able to say what is wrong
         reason = kind
     return reason.encode("utf-8", "backslashreplace").decode().replace("\0", "\\0")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ticketcore.config.loader import section
 from ticketcore.config.schema import Config
 from ticketcore.config.source import Source
-from ticketcore.domain.lifecycle import NAME_LENGTH
+from ticketcore.domain.checks import NAME_LENGTH
 from ticketcore.errors import (
     ConfigError,
     NotFoundError,
@@ -33,7 +33,7 @@ from ticketcore.plugin.records import (
     Spec,
     TemplateFolderSpec,
 )
-from ticketcore.plugin.registry import Registered
+from ticketcore.plugin.registry import Registered, load
 from ticketcore.services.people import is_storable
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ class Extensions:
         self._settings: dict[str, Any] = {}
         self.idle: dict[str, str] = {}
         """The plugins whose hooks are not called because a setting without a default is missing, and which."""
-        self._read_sections([manager.find(NotifierSpec, channel) for channel in config.notifiers])
+        self._read_sections(
+            [self._find(NotifierSpec, name, f"notifiers[{place}]") for place, name in enumerate(config.notifiers)]
+        )
         self.policies = PluginPolicies(manager, self._of_plugin, self.idle)
         self.observers = PluginObservers(manager, self._of_plugin, self.idle)
 
@@ -114,7 +116,7 @@ class Extensions:
         given = {f"plugins.{name}": data for name, data in self._config.plugins.items()}
         given |= {f"providers.{name}": data for name, data in self._config.providers.items()}
         known = self.manager.sections()
-        needed = {record.section for record in notifiers}
+        needed = {self._section_of(record)[0] for record in notifiers}
         problems = _repeated(notifiers)
         problems += [problem for path in given if path not in known for problem in self._unknown(path)]
         for path, kind in known.items():
@@ -165,6 +167,28 @@ class Extensions:
             raise self._source.error(problems)
         return made
 
+    def _find(self, kind: type[Spec], name: str, path: str) -> Registered:
+        """Return the record that the configuration names at ``path``.
+
+        Raises:
+            PluginError: there is none; with the place in the file.
+        """
+        try:
+            return self.manager.find(kind, name)
+        except PluginError as error:
+            place = self._source.place(path)
+            if not place:
+                raise
+            if path in self._source.filled:
+                known = ", ".join(self.manager.registry.names(kind))
+                message = f"what the placeholder stands for is no {kind.kind}; known: {known}"
+                raise PluginError("", f"{place}: {path}: {message}") from None
+            raise PluginError(error.plugin, f"{place}: {path}: {error.message}", hint=error.hint) from None
+
+    def _public(self, problem: Problem) -> Problem:
+        """Return ``problem`` without what a placeholder stood for."""
+        return Problem(problem.field, "is not valid") if problem.field in self._source.filled else problem
+
     def _unknown(self, path: str) -> list[Problem]:
         """Return the problem of a section that belongs to no class of settings.
 
@@ -193,9 +217,15 @@ class Extensions:
         """
         if record.spec.section:
             return getattr(self._config, record.spec.section)
-        if record.spec.config is None:
-            return None
-        return self._set_up(record.section, record.spec.config)
+        path, kind = self._section_of(record)
+        return None if kind is None else self._set_up(path, kind)
+
+    def _section_of(self, record: Registered) -> tuple[str, type[Any] | None]:
+        """Return the section of a record and its class: its own, or else its plugin's."""
+        own = self.manager.settings.get(record.plugin)
+        if record.spec.config is None and own is not None:
+            return f"plugins.{record.plugin}", own
+        return record.section, record.spec.config
 
     def _refuse_contested(self, path: str) -> None:
         if why := self.manager.contested.get(path):
@@ -288,16 +318,21 @@ class Extensions:
             PluginError: with all that is missing.
             ConfigError: with all settings that are missing.
         """
-        wanted: list[tuple[type[Spec], str]] = [(NotifierSpec, name) for name in self._config.notifiers]
-        wanted += [(SchedulerSpec, self._config.scheduler.engine), (ProviderSpec, self._config.ticket.provider)]
-        wanted += [(ProviderSpec, name) for name in self._config.providers]
-        scheme = self._config.database.url.partition(":")[0].partition("+")[0]
-        wanted += [(RepositorySpec, scheme)]
+        config = self._config
+        wanted: list[tuple[type[Spec], str, str]] = [
+            *((NotifierSpec, name, f"notifiers[{place}]") for place, name in enumerate(config.notifiers)),
+            (SchedulerSpec, config.scheduler.engine, "scheduler.engine"),
+            (ProviderSpec, config.ticket.provider, "ticket.provider"),
+            *((ProviderSpec, name, f"providers.{name}") for name in config.providers),
+            (RepositorySpec, config.database.url.partition(":")[0].partition("+")[0], "database.url"),
+        ]
         missing: list[PluginError] = []
         problems: list[Problem] = []
-        for kind, name in dict.fromkeys(wanted):
+        for kind, name, written in wanted:
             try:
-                self._of(self.manager.load(kind, name)[0])
+                record = self._find(kind, name, written)
+                load(record)
+                self._of(record)
                 if kind is NotifierSpec:
                     self.notifier(name)
             except PluginError as error:
@@ -305,12 +340,10 @@ class Extensions:
             except ConfigError as error:
                 problems += error.problems
             except RejectedError as error:
-                path = self.manager.find(kind, name).section
-                problems += [Problem(f"{path}.{one.field}", one.message) for one in error.problems]
-        if self._config.ticket.provider != "internal":
-            message = (
-                f"tickets live in the internal database; {self._config.ticket.provider!r} cannot take its place yet"
-            )
+                path = self._section_of(record)[0]
+                problems += [self._public(Problem(f"{path}.{one.field}", one.message)) for one in error.problems]
+        if config.ticket.provider != "internal":
+            message = f"tickets live in the internal database; {config.ticket.provider!r} cannot take its place yet"
             problems.append(Problem("ticket.provider", message))
         if problems:
             raise self._source.error(problems)

@@ -219,6 +219,7 @@ def test_the_place_of_what_no_file_has_is_the_file(read: Read, file: Path) -> No
     source = read("timezone: UTC\n").source
     assert source.place("email.port") == str(file)
     assert source.place("x]") == str(file)
+    assert read("notifiers: [email]\n").source.place("notifiers[3]") == f"{file}:1"
     assert source.place("timezone") == f"{file}:1"
     assert source.folder == file.parent
 

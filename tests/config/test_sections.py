@@ -245,8 +245,8 @@ def shout(_: object, __: object, value: str) -> None:
 REFUSALS: list[tuple[dict[str, Any], str, str]] = [
     ({"validator": validators.matches_re("a+")}, ".x", "'x' must match regex 'a+' ('hunter2' doesn't)"),
     ({"validator": validators.in_(["a", "b"])}, ".x", "'x' must be in ['a', 'b'] (got 'hunter2')"),
-    ({"validator": validators.min_len(20)}, "", "Length of 'x' must be >= 20: 7"),
-    ({"validator": shout}, "", "not even 'HUNTER2' would do"),
+    ({"validator": validators.min_len(20)}, ".x", "Length of 'x' must be >= 20: 7"),
+    ({"validator": shout}, ".x", "not even 'HUNTER2' would do"),
     ({"converter": int}, "", "invalid literal for int() with base 10: 'hunter2'"),
     ({"converter": lambda text: dict[str, str]()[text[:0] + "k"]}, "", "KeyError: 'k'"),
     ({"converter": lambda _: 1 / 0}, "", "ZeroDivisionError: division by zero"),
@@ -264,6 +264,20 @@ def test_a_refusal_of_the_class_shows_no_secret(options: dict[str, Any], where: 
         _, (problem,) = read(kind, x=value)
         assert problem.startswith(f"{PATH}{where}: is not valid")
         assert "hunter2" not in problem.lower()
+
+
+def short(_: object, __: object, names: list[str]) -> None:
+    if wrong := [name for name in names if len(name) > 3]:
+        raise ValueError(f"too long: {', '.join(wrong)}")
+
+
+def test_a_refusal_of_a_list_shows_only_what_is_written() -> None:
+    @frozen(kw_only=True)
+    class Several:
+        names: list[str] = field(validator=short)
+
+    assert read(Several, names=["a", "long one"]) == (None, [f"{PATH}.names: is not valid: too long: long one"])
+    assert read(Several, names=["a", Filled("hunter2")]) == (None, [f"{PATH}.names: is not valid: too long: ***"])
 
 
 @define

@@ -368,6 +368,7 @@ webhooks: {chat: {url: "https://hooks.example.com/", ca_file: chat.pem}}
         ("sqlite:///desk.db?timeout=3", "sqlite:///{folder}/desk.db?timeout=3"),
         ("memory:", "memory:"),
         ("lmdb:///desk", "lmdb:///desk"),
+        ("mysqlite:///desk", "mysqlite:///desk"),
     ],
 )
 def test_what_a_database_url_means(read: Read, file: Path, url: str, meant: str) -> None:

@@ -13,6 +13,8 @@ from click.testing import Result
 Install = Callable[..., Path]
 Run = Callable[..., Result]
 
+OFF = "switched off by TICKETCORE_DISABLE_PLUGINS"
+
 GOOD = """
     @hookimpl
     def ticketcore_notifiers():
@@ -84,7 +86,7 @@ def test_json_has_everything(run: Run) -> None:
             "distribution": "off",
             "version": "1.0",
             "health": "disabled",
-            "cause": "switched off",
+            "cause": OFF,
             "provides": [],
             "hooks": [],
         },
@@ -113,7 +115,7 @@ def test_the_table_has_health_and_cause(run: Run) -> None:
     assert rows["good"][3].split() == ["notifier", "shout,", "scheduler", "backwards,", "amend,", "observe", "—"]
     assert rows["broken"][:3] == ["2.0", "broken", "broken"]
     assert rows["broken"][3].split(maxsplit=1) == ["—", r"RuntimeError: out of \x1b[31morder"]
-    assert [*rows["off"][:3], rows["off"][3].split()] == ["1.0", "off", "disabled", ["—", "switched", "off"]]
+    assert [*rows["off"][:3], rows["off"][3].split()] == ["1.0", "off", "disabled", ["—", *OFF.split()]]
     assert rows["taker"][2] == "clash"
     assert rows["cli"][3].split()[1] == "commands"
 
@@ -159,3 +161,25 @@ def test_the_table_shows_the_time_the_slowest_first(install: Install, run: Run) 
     assert all(row[5] == "ms" for row in rows)
     assert list(times.values()) == sorted(times.values(), reverse=True)
     assert times["slow"] > 1
+
+
+def test_a_plugin_that_is_not_set_up_is_idle(install: Install, run: Run) -> None:
+    install(
+        "night",
+        """
+        from attrs import frozen
+        from ticketcore import hookimpl
+
+        @frozen
+        class Settings:
+            room: str
+
+        @hookimpl
+        def ticketcore_settings():
+            return Settings
+        """,
+    )
+    result = run("plugins", "--json")
+    assert result.stderr == ""
+    (found,) = [plugin for plugin in json.loads(result.stdout) if plugin["name"] == "night"]
+    assert (found["health"], found["cause"]) == ("idle", "it is not set up: plugins.night.room: is missing")

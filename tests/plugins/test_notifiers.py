@@ -200,7 +200,7 @@ def test_an_unknown_notifier_is_an_error_before_anything_is_stored(
 def test_a_notifier_of_a_package_that_is_not_installed_says_what_to_install(make_desk: MakeDesk) -> None:
     with pytest.raises(PluginError, match="no notifier called 'apprise'") as caught:
         make_desk(MEMORY, notifiers=("apprise",)).tickets.create("Printer", requested_by=ANN, action_by=ANN)
-    assert caught.value.hint == "pip install ticketcore-apprise"
+    assert caught.value.hint == "install ticketcore-apprise, from contrib/ of ticketcore's repository"
 
 
 def test_the_target_is_imported_with_the_first_message(
@@ -276,7 +276,7 @@ def test_messages_for_a_notifier_that_is_gone_are_given_up_at_the_end(
     (message,) = desk.notifications.list_outbox()
     assert (message.state, message.attempts) == ("DEAD", 3)
     assert "there is no notifier called 'shout'" in message.last_error
-    assert "set aside: shouter (switched off)" in message.last_error
+    assert "set aside: shouter (switched off by TICKETCORE_DISABLE_PLUGINS)" in message.last_error
 
 
 @pytest.mark.parametrize("channels", [("chat", "email", "chat"), ("chat", "email", "talk")], ids=["name", "alias"])

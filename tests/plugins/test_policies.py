@@ -34,13 +34,13 @@ FORBID = """
 """
 # What a policy may return or do that is no answer: its source, and what it comes to.
 NONSENSE = {
-    "a text": ("return 'no'", "TypeError: it must return a list, not 'no'"),
-    "bytes": ("return b'no'", "TypeError: it must return a list, not b'no'"),
-    "a number": ("return 5", "TypeError: it must return a list, not 5"),
-    "false": ("return False", "TypeError: it must return a list, not False"),
-    "a mapping": ("return {'subject': 'no'}", "TypeError: it must return a list, not {'subject': 'no'}"),
-    "a problem": ("return Problem('subject', 'no')", "TypeError: it must return a list, not Problem("),
-    "numbers": ("return [5]", "TypeError: 5 is no "),
+    "a text": ("return 'no'", "TypeError: it must return a list, or yield, not 'no'"),
+    "bytes": ("return b'no'", "TypeError: it must return a list, or yield, not b'no'"),
+    "a number": ("return 5", "TypeError: it must return a list, or yield, not 5"),
+    "false": ("return False", "TypeError: it must return a list, or yield, not False"),
+    "a mapping": ("return {'subject': 'no'}", "TypeError: it must return a list, or yield, not {'subject': 'no'}"),
+    "a problem": ("return Problem('subject', 'no')", "TypeError: it must return a list, or yield, not Problem("),
+    "numbers": ("return [5]", "TypeError: it must yield "),
     "raises": ("raise RuntimeError('out of order')", "RuntimeError: out of order"),
     "exits": ("raise SystemExit(3)", "SystemExit: 3"),
     "cannot say why": (
@@ -136,7 +136,8 @@ def test_what_is_no_problem_refuses_all_the_same(make_desk: MakeDesk, install: I
     install("odd", policy("ticketcore_validate", f"return [{problem}]"))
     with pytest.raises(RejectedError) as caught:
         make_desk("memory:").tickets.create("forbidden", action_by=ANN)
-    assert [str(one).endswith(" is no problem), so the change is refused") for one in caught.value.problems] == [True]
+    (failure,) = caught.value.problems
+    assert failure.message.startswith("the policy odd failed (TypeError: it must yield Problem(field, message), not ")
 
 
 def test_what_a_generator_said_before_it_died_counts(make_desk: MakeDesk, install: Install) -> None:

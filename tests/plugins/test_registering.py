@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+LISTED = "ticketcore_notifiers must return a list of NotifierSpec records, or yield them, not"
+
 CheckSetAside = Callable[..., None]
 
 
@@ -46,9 +48,15 @@ BROKEN = {
         hook("ticketcore_notifiers", "yield NotifierSpec(name='loud', summary='loud', target=print); 1 / 0"),
         "ticketcore_notifiers failed: ZeroDivisionError: division by zero",
     ),
-    "registers nothing": (hook("ticketcore_notifiers", "pass"), "must yield NotifierSpec records, not None"),
+    "registers nothing": (
+        hook("ticketcore_notifiers", "pass"),
+        f"{LISTED} None",
+    ),
     "registers a text": (hook("ticketcore_notifiers", "return ['x']"), "must yield NotifierSpec records, not 'x'"),
-    "registers a number": (hook("ticketcore_notifiers", "return 5"), "ticketcore_notifiers failed: TypeError"),
+    "registers a number": (
+        hook("ticketcore_notifiers", "return 5"),
+        f"{LISTED} 5",
+    ),
     "registers another kind": (
         hook("ticketcore_notifiers", "return [SchedulerSpec(name='loud', summary='loud', target=print)]"),
         "ticketcore_notifiers must yield NotifierSpec records, not SchedulerSpec(",

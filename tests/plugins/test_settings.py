@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 from click.testing import Result
 
 from ticketcore.config.schema import SchedulerSection
@@ -130,7 +131,8 @@ def test_a_section_may_be_left_out_where_everything_has_a_default(
 ) -> None:
     install("limit", LIMIT.replace("most: int", "most: int = 8"))
     make_desk(MEMORY).tickets.create("Printer", action_by=ANN)
-    assert [repr(settings) for settings in module("limit").SEEN] == [repr(module("limit").Settings())] * 2
+    expected = evolve(module("limit").Settings(), folder=Path.cwd() / "nowhere")  # there is no file to start at
+    assert [expected] * 2 == module("limit").SEEN
     assert warned() == []
 
 
@@ -214,15 +216,16 @@ def test_a_secret_is_in_no_error_of_a_validator(install: Install, configure: Con
 
 
 KNOWN = "known: broken, limit, off, tracker"
-SET_ASIDE = "set aside: broken (RuntimeError: out of order), off (switched off)"
+SET_ASIDE = "set aside: broken (RuntimeError: out of order), off (switched off by TICKETCORE_DISABLE_PLUGINS)"
 REPAIR = "(repair it, or remove the section)"
+OFF = "switched off by TICKETCORE_DISABLE_PLUGINS (switch it on, or remove the section)"
 NOT_THERE = {
     "plugins: {limt: {}}": f"plugins.limt: there is no plugin 'limt'; {KNOWN} (did you mean limit?)",
     "plugins: {x: {}}": f"plugins.x: there is no plugin 'x'; {KNOWN} (install it, or remove the section)",
     "plugins: {broken: {}}": (
         f"plugins.broken: the plugin 'broken' (broken 1.0) is broken: RuntimeError: out of order {REPAIR}"
     ),
-    "plugins: {'off': {}}": f"plugins.off: the plugin 'off' (off 1.0) is disabled: switched off {REPAIR}",
+    "plugins: {'off': {}}": f"plugins.off: the plugin 'off' (off 1.0) is disabled: {OFF}",
     "providers: {treacker: {}}": (
         f"there is no provider called 'treacker'; known: internal, tracker (did you mean tracker?; {SET_ASIDE})"
     ),
@@ -301,9 +304,15 @@ def test_what_is_not_turned_on_needs_no_settings(make_desk: MakeDesk, install: I
 # Classes that cannot be read
 
 
+UNREADABLE = {
+    "    class Odd: pass\n    @frozen\n    class Settings:\n        odd: Odd\n": "Settings.odd: Odd is no type for a",
+    "    @frozen\n    class Settings:\n        odd: int | str\n": "Settings.odd: int | str is no type for a setting",
+    "    @frozen\n    class Settings:\n        odd: 'Nowhere'\n": "name 'Nowhere' is not defined",
+    "    @frozen\n    class In:\n        at: object\n    @frozen\n    class Settings:\n        odd: list[In]\n": (
+        "Settings.odd: list[odd.In] is no type for a setting"
+    ),
+}
 BAD_CLASSES = {
-    "unknown type": "    class Odd: pass\n    @frozen\n    class Settings:\n        odd: Odd\n",
-    "unresolved name": "    @frozen\n    class Settings:\n        odd: 'Nowhere'\n",
     "default that raises": "    @frozen\n    class Settings:\n        odd: int = field(factory=lambda: 1 / 0)\n",
     "default that exits": (
         "    import sys\n    @frozen\n    class Settings:\n        odd: int = field(factory=lambda: sys.exit(3))\n"
@@ -323,6 +332,19 @@ HOOKS = """
 """
 
 
+@pytest.mark.parametrize("source", UNREADABLE)
+def test_a_class_that_no_configuration_can_fill_is_found_when_the_plugin_is_loaded(
+    make_desk: MakeDesk, install: Install, warned: Warned, source: str
+) -> None:
+    install("odd", source + HOOKS)
+    make_desk(MEMORY).tickets.create("Printer", action_by=ANN)
+    (warning,) = warned()
+    assert warning.startswith("plugin odd (odd 1.0) is set aside: TypeError: ")
+    assert UNREADABLE[source] in warning
+    with pytest.raises(PluginError, match=r"plugins\.odd: the plugin 'odd' \(odd 1\.0\) is broken: TypeError: "):
+        make_desk(MEMORY, plugins={"odd": {"odd": 5}}).tickets.create("Printer", action_by=ANN)
+
+
 @pytest.mark.parametrize("case", BAD_CLASSES)
 def test_a_class_that_cannot_be_read_harms_nobody_who_does_not_use_it(
     make_desk: MakeDesk, install: Install, module: Module, warned: Warned, case: str
@@ -339,9 +361,8 @@ def test_a_class_that_cannot_be_read_is_an_error_where_it_is_used(
     make_desk: MakeDesk, install: Install, case: str
 ) -> None:
     install("odd", BAD_CLASSES[case] + HOOKS)
-    section = {"odd": 5} if "default" not in case else {}
     with pytest.raises(ConfigError, match=r"plugins\.odd"):
-        make_desk(MEMORY, plugins={"odd": section}).tickets.create("Printer", action_by=ANN)
+        make_desk(MEMORY, plugins={"odd": {}}).tickets.create("Printer", action_by=ANN)
 
 
 def test_the_check_of_a_configuration_reports_what_is_missing_for_all_that_it_names(

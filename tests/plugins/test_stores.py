@@ -137,7 +137,7 @@ def test_an_unknown_store_is_an_error(make_desk: MakeDesk, install: Install) -> 
 def test_a_store_of_a_package_that_is_not_installed_says_what_to_install(make_desk: MakeDesk) -> None:
     with pytest.raises(PluginError) as caught:
         make_desk("lmdb:///var/lib/desk").store_status()
-    assert caught.value.hint == "pip install ticketcore-lmdb"
+    assert caught.value.hint == "install ticketcore-lmdb, from contrib/ of ticketcore's repository"
 
 
 @pytest.mark.parametrize(

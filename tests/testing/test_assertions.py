@@ -185,10 +185,20 @@ def test_an_empty_outbox_is_said_to_be_one(ticketcore_desk: Desk) -> None:
         ({"code": "CRAETED"}, "there is no event 'CRAETED'; did you mean 'CREATED'?"),
         ({"code": "created"}, "there is no event 'created'; did you mean 'CREATED'?"),
         ({"channel": "emial"}, "there is no channel of this desk 'emial'; did you mean 'email'?"),
+        ({"channel": "observer:chat"}, "there is no channel of this desk 'observer:chat'; known: email"),
+        ({"state": "SENT"}, "there is no state of a message 'SENT'; known: PENDING, DELIVERED, DEAD"),
+        ({"state": "delivered"}, "there is no state of a message 'delivered'; did you mean 'DELIVERED'?"),
+        ({"code": "COMMENT_ADDED"}, "there is no event 'COMMENT_ADDED'; known: CREATED, "),
     ],
 )
 def test_what_can_never_be_sent_is_no_question(desk: Desk, arguments: dict[str, str], message: str) -> None:
-    assert failure(assert_nothing_sent, desk, **arguments) == message
+    found = failure(assert_nothing_sent, desk, **arguments)
+    assert found.startswith(message) if message.endswith(", ") else found == message
+
+
+def test_a_state_is_misspelt_in_assert_sent_too(ticketcore_desk: Desk) -> None:
+    message = failure(assert_sent, ticketcore_desk, "CREATED", state="DELIVRED")
+    assert message == "there is no state of a message 'DELIVRED'; did you mean 'DELIVERED'?"
 
 
 def test_the_error_of_a_delivery_is_shown(ticketcore_make_desk: MakeDesk) -> None:
@@ -239,6 +249,56 @@ def test_what_observers_are_told_is_no_message_unless_it_is_asked_for(
     assert_sent(desk, "CREATED", channel="observer:chat", count=1)
 
 
+NIGHT = """
+from attrs import frozen
+from ticketcore import hookimpl
+
+@frozen
+class Settings:
+    since: str
+
+@hookimpl
+def ticketcore_settings():
+    return Settings
+
+@hookimpl
+def ticketcore_observe(event):
+    pass
+"""
+
+
+def test_an_observer_has_a_channel_before_it_was_told_of_anything(
+    ticketcore_make_desk: MakeDesk, ticketcore_install: Installer
+) -> None:
+    ticketcore_install("night", NIGHT)
+    ticketcore_install("quiet", "from ticketcore import hookimpl")
+    desk = ticketcore_make_desk(plugins={"night": {"since": "22:00"}}, scheduler=SchedulerSection(inline=False))
+    assert_nothing_sent(desk, channel="observer:night")
+    assert_nothing_sent(desk, "COMMENT_ADDED", channel="observer:night")
+    assert failure(assert_sent, desk, "CREATED", channel="observer:night") == (
+        "there is no message about CREATED over observer:night; the outbox is empty"
+    )
+    assert failure(assert_nothing_sent, desk, channel="observer:nigth") == (
+        "there is no channel of this desk 'observer:nigth'; did you mean 'observer:night'?"
+    )
+    assert failure(assert_nothing_sent, desk, channel="night") == (
+        "there is no channel of this desk 'night'; known: email, observer:night"
+    )
+    assert "there is no channel" in failure(assert_nothing_sent, desk, channel="observer:quiet")
+    desk.tickets.create("Printer", action_by="ann")
+    assert_sent(desk, "CREATED", channel="observer:night", state="PENDING", count=1)
+    assert failure(assert_nothing_sent, desk, channel="observer:night").startswith("expected no message over observer:")
+
+
+def test_an_observer_that_is_not_set_up_has_a_channel_too(
+    ticketcore_make_desk: MakeDesk, ticketcore_install: Installer
+) -> None:
+    ticketcore_install("night", NIGHT)
+    desk = ticketcore_make_desk()
+    desk.tickets.create("Printer", action_by="ann")
+    assert_nothing_sent(desk, channel="observer:night")
+
+
 def test_the_outbox_is_asked_by_event_and_reader(desk: Desk) -> None:
     outbox = Outbox(desk)
     assert outbox.codes() == ["CREATED", "CREATED", "STATUS_CHANGED", "STATUS_CHANGED"]
@@ -276,6 +336,15 @@ def test_another_refusal_is_shown_with_all_its_problems(desk: Desk) -> None:
 def test_what_is_not_refused_is_shown() -> None:
     assert failure(assert_refused, lambda: "all is well") == "it was not refused; it returned 'all is well'"
     assert failure(assert_refused, lambda: "x" * 1000).endswith("x…")
+
+
+@pytest.mark.parametrize("result", [None, make_ticket(subject="Printer"), "x" * 1000])
+def test_what_was_called_already_is_no_question(result: Any) -> None:
+    with pytest.raises(TypeError) as caught:
+        assert_refused(result)
+    message = str(caught.value)
+    assert message.startswith("give a function, for example a lambda: assert_refused(lambda: ...), not ")
+    assert len(message) < 150
 
 
 def test_another_failure_is_no_refusal(desk: Desk) -> None:

@@ -6,8 +6,10 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +98,19 @@ def test_a_name_that_no_module_can_have_is_refused(install: Installer, tmp_path:
     with pytest.raises(ValueError, match="is no name of a distribution"):
         install(name, SOURCE)
     assert not (tmp_path / "site").exists()
+
+
+@pytest.mark.parametrize("source", [Namespace(answer=42), Namespace, Path("plugin.py"), None, b"VALUE = 1"])
+def test_what_is_neither_a_module_nor_a_text_is_refused(install: Installer, tmp_path: Path, source: Any) -> None:
+    with pytest.raises(TypeError, match="what is installed is a module, or the text of one, not ") as caught:
+        install("guest-object", source)
+    assert repr(source) in str(caught.value)
+    assert str(caught.value).endswith("an object can be a plugin of one desk: open_desk(plugins={'guest-object': ...})")
+    assert not (tmp_path / "site").exists()
+
+
+def test_it_knows_which_plugins_it_has_installed(install: Installer) -> None:
+    install("guest-six", SOURCE)
+    install("guest-seven", SOURCE, plugin="seven")
+    install.uninstall()
+    assert install.plugins == {"guest-six", "seven"}

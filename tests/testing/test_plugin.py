@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +32,7 @@ FIXTURES = {
     "ticketcore_install",
     "ticketcore_make_desk",
     "ticketcore_outbox",
+    "ticketcore_run",
     "ticketcore_smtp",
     "ticketcore_sqlite_desk",
 }
@@ -219,10 +221,55 @@ def test_all_installed_plugins_count_or_those_that_are_named(run_pytest: Pytest,
     assert "'third': 'ok'" in named
 
 
-def test_a_plugin_that_is_named_but_not_installed_is_told(run_pytest: Pytest, installed: str) -> None:
+NOT_THERE = "ticketcore_plugins names mien, which is not installed; install it: pip install -e . (installed: "
+
+
+@pytest.mark.parametrize("fixture", ["ticketcore_desk", "ticketcore_run"])
+def test_a_plugin_that_is_named_but_not_installed_is_told(run_pytest: Pytest, installed: str, fixture: str) -> None:
+    source = f"def test_it({fixture}): pass"
+    printed = run_pytest(source, "-o", "ticketcore_plugins=mien", passes=False, PYTHONPATH=installed)
+    assert f"\n{NOT_THERE}" in printed
+    assert "foreign, mine)\n" in printed
+    assert "1 error in" in printed
+
+
+def test_a_test_that_installs_other_plugins_is_told_too(run_pytest: Pytest, installed: str) -> None:
     printed = run_pytest(ASKS_BOTH, "-o", "ticketcore_plugins=mien", passes=False, PYTHONPATH=installed)
-    assert "ticketcore_plugins names mien; installed: " in printed
-    assert "foreign, mine" in printed
+    assert f"\n{NOT_THERE}" in printed
+    assert "1 passed, 1 error in" in printed
+
+
+def test_a_plugin_that_is_named_may_be_installed_by_the_test(run_pytest: Pytest, installed: str) -> None:
+    source = """
+import pytest
+
+SOURCE = "from ticketcore import hookimpl"
+
+@pytest.fixture
+def installed(ticketcore_install):
+    ticketcore_install("third", SOURCE)
+
+def health(desk):
+    return {plugin.name: plugin.health for plugin in desk.plugins.plugins}
+
+def test_before(installed, ticketcore_make_desk):
+    assert health(ticketcore_make_desk())["third"] == "ok"
+
+def test_behind(ticketcore_desk, ticketcore_install):
+    ticketcore_install("other", SOURCE, plugin="third")
+    found = health(ticketcore_desk)
+    assert (found["third"], found["mine"], found["foreign"]) == ("ok", "disabled", "disabled")
+
+def test_taken_away(ticketcore_make_desk, ticketcore_install):
+    ticketcore_install("third", SOURCE)
+    ticketcore_install.uninstall()
+    assert "third" not in health(ticketcore_make_desk())
+
+def test_typed(ticketcore_run, installed):
+    found = {plugin["name"]: plugin["health"] for plugin in ticketcore_run("plugins", "--json").json()}
+    assert (found["third"], found["mine"]) == ("ok", "disabled")
+"""
+    assert "4 passed" in run_pytest(source, "-o", "ticketcore_plugins=third", PYTHONPATH=installed)
 
 
 # Mail
@@ -295,6 +342,62 @@ def test_after():
     assert "2 passed" in run_pytest(source)
 
 
-def test_sections_that_do_not_exist_are_refused(ticketcore_make_desk: MakeDesk) -> None:
-    with pytest.raises(TypeError, match="emial"):
-        ticketcore_make_desk(emial=EmailSection())
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"notifier": ("chat",)}, "there is no section of the configuration 'notifier'; did you mean 'notifiers'?"),
+        ({"emial": EmailSection()}, "there is no section of the configuration 'emial'; did you mean 'email'?"),
+        ({"chat": {}}, "there is no section of the configuration 'chat'; known: ticket, database, "),
+        ({"notifiers": "chat"}, "notifiers must be of the type tuple, not str"),
+        ({"email": {"password": "correct horse"}}, "email must be of the type EmailSection, not dict"),
+        ({"database": "sqlite:///desk.db"}, "database must be of the type DatabaseSection, not str"),
+    ],
+)
+def test_what_is_no_section_is_refused(ticketcore_make_desk: MakeDesk, sections: Any, message: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        ticketcore_make_desk(**sections)
+    assert str(caught.value).startswith(message)
+    assert "correct horse" not in str(caught.value)
+
+
+def test_a_list_may_stand_for_a_tuple(ticketcore_make_desk: MakeDesk) -> None:
+    desk = ticketcore_make_desk(notifiers=["email"])
+    desk.tickets.create("Printer", requested_by="ann@example.com", action_by="ann")
+    assert Outbox(desk).codes() == ["CREATED"]
+
+
+def test_wrong_calls_are_told_at_the_line_of_the_test(run_pytest: Pytest) -> None:
+    source = """
+from ticketcore.testing.assertions import assert_refused, assert_sent
+
+def test_section(ticketcore_make_desk):
+    ticketcore_make_desk(notifier=())
+
+def test_refused(ticketcore_desk):
+    assert_refused(ticketcore_desk.tickets.create("Printer", action_by="ann"))
+
+def test_state(ticketcore_desk):
+    assert_sent(ticketcore_desk, "CREATED", state="SENT")
+
+def test_status(ticketcore_run):
+    ticketcore_run("list", status=1)
+
+def test_json(ticketcore_run):
+    ticketcore_run("list").json()
+
+def test_word(ticketcore_run):
+    ticketcore_run(["list"])
+
+def test_source(ticketcore_install):
+    ticketcore_install("guest", object())
+"""
+    printed = run_pytest(source, passes=False)
+    assert re.findall(r"^test_it\.py:(\d+): (\w+)$", printed, re.MULTILINE) == [
+        ("5", "TypeError"),
+        ("8", "TypeError"),
+        ("11", "AssertionError"),
+        ("14", "AssertionError"),
+        ("17", "AssertionError"),
+        ("20", "TypeError"),
+        ("23", "TypeError"),
+    ]

@@ -199,6 +199,11 @@ class HasAnEventOfItsOwn(Once):
         return super().run(jobs, RELEASE, report)
 
 
+class SitsOutTheFirstInterval(Once):
+    def run_one(self, job: Job, stop: Event, report: Report) -> bool:
+        return stop.wait(job.every) or super().run_one(job, stop, report)
+
+
 class LeavesJobsAlone(Once):
     def run_one(self, job: Job, stop: Event, report: Report) -> bool:
         thread = threading.Thread(target=super().run_one, args=(job, stop, report), daemon=True)
@@ -260,6 +265,7 @@ BROKEN: list[tuple[type[Once], str, str]] = [
     (Spins, "no_jobs_are_no_error", "whether to stop; wait for the event"),
     (LooksTooLate, "told_to_stop_before_it_begins_it_runs_nothing", "a job ran although the event was set before"),
     (HasAnEventOfItsOwn, "a_job_that_runs_is_told_to_stop", "the job was not told to stop"),
+    (SitsOutTheFirstInterval, "a_job_that_runs_is_told_to_stop", "the job never ran"),
     (LeavesJobsAlone, "a_job_that_runs_may_finish", "run() returned while a job was still running"),
     (ComesNeverAgain, "jobs_come_again", "these jobs had not run 3 times: often (1 times)"),
     (EndsByItself, "jobs_come_again", "when run() returned, these jobs had not run 3 times: often (1 times)"),

@@ -12,13 +12,10 @@ from attrs import evolve, fields
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ticketcore.domain.checks import NAME_LENGTH, SUBJECT_LENGTH, UPDATABLE, WATCHERS_LENGTH
 from ticketcore.domain.events import NotifyCode
 from ticketcore.domain.history import Action, CommentField, Entry
 from ticketcore.domain.lifecycle import (
-    NAME_LENGTH,
-    SUBJECT_LENGTH,
-    UPDATABLE,
-    WATCHERS_LENGTH,
     Change,
     assigned,
     checked_note,

@@ -189,9 +189,9 @@ def test_every_built_in_name_is_refused(fresh: Environment, tmp_path: Path) -> N
 
 def test_the_plugin_is_found_with_all_that_it_provides(installed: Environment, tmp_path: Path) -> None:
     [plugin] = [plugin for plugin in installed.data("plugins", cwd=tmp_path) if plugin["name"] == NAME]
-    assert (plugin["health"], plugin["cause"]) == ("ok", "")
+    assert (plugin["health"], plugin["cause"]) == ("idle", f"it is not set up: plugins.{NAME}.folder: is missing")
     assert (plugin["distribution"], plugin["version"]) == (DISTRIBUTION, "0.1.0")
-    assert plugin["provides"] == [f"command {NAME}-journal", f"command {NAME}-counts", f"notifier {NAME}"]
+    assert plugin["provides"] == [f"notifier {NAME}", f"command {NAME}-journal", f"command {NAME}-counts"]
     assert set(plugin["hooks"]) == {
         "ticketcore_amend",
         "ticketcore_commands",

@@ -128,7 +128,7 @@ def test_a_place_out_of_reach_does_not_hold_up_a_change(
         (["urls:", f"  chat: [{TOKEN}]"], 7, "plugins.apprise.urls.chat: must be text"),
         (["urls:", f"  - json://{TOKEN}/"], 6, "plugins.apprise.urls: must be a mapping"),
         ([f"urls: json://{TOKEN}/"], 6, "plugins.apprise.urls: must be a mapping"),
-        (["urls: {}"], 5, "plugins.apprise: is not valid: urls must name at least one place"),
+        (["urls: {}"], 6, "plugins.apprise.urls: is not valid: urls must name at least one place"),
         (
             ["urls: {chat: json://h/}", f"url: json://{TOKEN}/"],
             7,

@@ -36,11 +36,6 @@ class Shared:
         self._plugins: PluginManager | None = None
 
     @property
-    def loaded_plugins(self) -> PluginManager | None:
-        """The plugins, if this run has loaded any; none but the built-in ones with ``--no-plugins``."""
-        return self.plugins if self.no_plugins else self._plugins
-
-    @property
     def plugins(self) -> PluginManager:
         """The plugins, loaded when first asked for."""
         if self._plugins is None:

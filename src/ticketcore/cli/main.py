@@ -119,6 +119,20 @@ class Root(LazyGroup):
             with formatter.section(heading):
                 formatter.write_dl(rows)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or say which one may be."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), 1)
+            hints = [f"Did you mean {near[0]}?"] if near else []
+            hints += ["Plugins are switched off."] if shared(ctx).no_plugins else []
+            raise click.UsageError(" ".join([error.message, *hints]), ctx) from None
+
     def invoke(self, ctx: click.Context) -> None:
         """Run the command, and write out what it printed while a failure to do so can be told."""
         super().invoke(ctx)  # what a command returns is no exit status

@@ -43,6 +43,7 @@ STYLES = {
     "clash": "yellow",
     "broken": "red",
     "disabled": "dim",
+    "idle": "yellow",
     "warning": "yellow",
     "failed": "red",
 }
@@ -57,6 +58,12 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print a line to standard error: what is no data."""
     click.echo(one_line(text), err=True)
+
+
+def note_lines(*lines: str) -> None:
+    """Print lines to standard error, indented as they are."""
+    for line in lines:
+        click.echo(clean(line), err=True)
 
 
 def print_json(value: object) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import click
+import logging
 
-from ticketcore.cli.base import command, shared
+import click
+from attrs import evolve
+
+from ticketcore.cli.base import Shared, command, shared
 from ticketcore.cli.output import NONE, Column, print_json, print_table
-from ticketcore.plugin.manager import PluginInfo
+from ticketcore.errors import TicketcoreError
+from ticketcore.plugin.manager import Health, PluginInfo
 from ticketcore.plugin.records import CommandSpec
 
 _COLUMNS = (
@@ -26,11 +30,13 @@ _COLUMNS = (
 def plugins(*, timed: bool) -> None:
     """List the plugins, and how they are.
 
-    Health is ok, clash (it registers a name that is another's), broken (it was set aside) or disabled. The cause says
-    what is wrong. What a plugin provides is what it registers, then the policy and observer hooks that it has.
+    Health is ok, idle (a setting without a default is missing), clash (it registers a name that is another's), broken
+    (it was set aside) or disabled. The cause says what is wrong. What a plugin provides is what it registers, then the
+    policy and observer hooks that it has.
     """
     options = shared(click.get_current_context())
-    found = options.plugins.plugins
+    idle = _idle(options)
+    found = [_seen(info, idle) for info in options.plugins.plugins]
     if timed:
         found = sorted(found, key=lambda info: -info.seconds)
     if options.json:
@@ -38,6 +44,31 @@ def plugins(*, timed: bool) -> None:
         return
     columns = [*_COLUMNS[:4], *([Column("Time", right=True)] if timed else []), *_COLUMNS[4:]]
     print_table(columns, (_row(info, timed=timed) for info in found))
+
+
+def _idle(options: Shared) -> dict[str, str]:
+    """Return the plugins that are not set up, and what is missing; none if the configuration itself is wrong."""
+    from ticketcore.desk import open_desk
+
+    logger = logging.getLogger("ticketcore.extensions")
+    logger.addFilter(_nothing)  # what it warns of is in the list
+    try:
+        with open_desk(options.config, plugins=options.plugins) as desk:
+            return desk.extensions.idle
+    except TicketcoreError:
+        return {}
+    finally:
+        logger.removeFilter(_nothing)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
+
+
+def _seen(info: PluginInfo, idle: dict[str, str]) -> PluginInfo:
+    if info.health is Health.OK and info.name in idle:
+        return evolve(info, health=Health.IDLE, cause=f"it is not set up: {idle[info.name]}")
+    return info
 
 
 def _row(info: PluginInfo, *, timed: bool) -> list[object]:

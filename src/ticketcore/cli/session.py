@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, tzinfo
@@ -11,7 +13,7 @@ from typing import Any
 from attrs import frozen
 
 from ticketcore.cli.base import Shared
-from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
+from ticketcore.cli.output import NONE, Column, note, note_lines, print_json, print_table, say
 from ticketcore.desk import Desk, open_desk
 from ticketcore.domain.ticket import Ticket
 from ticketcore.serde import to_plain
@@ -123,11 +125,23 @@ class Session:
 
 
 class _Notes(logging.Handler):
-    """Shows warnings as single lines on standard error."""
+    """Shows warnings as single lines on standard error; with ``debug`` also how it came to a failure.
+
+    What is logged with a traceback is told by the error that follows it, so without ``debug`` it is left out.
+    """
+
+    def __init__(self, *, debug: bool) -> None:
+        super().__init__(logging.DEBUG if debug else logging.WARNING)
+        self._debug = debug
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one."""
-        note(f"{record.levelname.capitalize()}: {record.getMessage()}")
+        failure = record.exc_info[1] if record.exc_info else None
+        if record.levelno >= logging.WARNING and failure is None:
+            note(f"{record.levelname.capitalize()}: {record.getMessage()}")
+        elif failure is not None and self._debug:
+            lines = "".join(traceback.format_exception(failure)).splitlines()
+            note_lines(f"{record.getMessage()}:", *lines)
 
 
 @contextmanager
@@ -137,16 +151,20 @@ def warnings_shown() -> Iterator[None]:
     if any(isinstance(handler, _Notes) for handler in logger.handlers):
         yield
         return
-    handler = _Notes(logging.WARNING)
+    debug = os.environ.get("TICKETCORE_DEBUG") == "1"
+    handler, level = _Notes(debug=debug), logger.level
     logger.addHandler(handler)
+    if debug:
+        logger.setLevel(logging.DEBUG)
     try:
         yield
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 @contextmanager
 def open_session(shared: Shared) -> Iterator[Session]:
     """Open the desk of the configuration for one command."""
-    with warnings_shown(), open_desk(shared.config, plugins=shared.loaded_plugins) as desk:
+    with warnings_shown(), open_desk(shared.config, plugins=lambda: shared.plugins) as desk:
         yield Session(desk, shared)

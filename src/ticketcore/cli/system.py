@@ -43,14 +43,11 @@ def workflow(session: Session, package: str | None) -> None:
 
 
 _OUTBOX_COLUMNS = (
-    Column("Created"),
+    Column("Guid"),
+    Column("#", right=True),
     Column("Event"),
     Column("Recipient", wrap=True),
     Column("State"),
-    Column("Attempts", right=True),
-    Column("Next attempt"),
-    Column("Guid"),
-    Column("Last error", wrap=True),
 )
 
 
@@ -61,24 +58,22 @@ _OUTBOX_COLUMNS = (
 def outbox_list(session: Session, state: str | None, limit: int) -> None:
     """List the messages in the outbox.
 
-    The oldest comes first. DEAD ones were given up: see ticketcore outbox retry.
+    The oldest comes first; below the table is what went wrong with each. DEAD ones were given up: see ticketcore
+    outbox retry.
     """
 
     def row(message: OutboxMessage) -> tuple[object, ...]:
-        waiting = message.state is OutboxState.PENDING
-        return (
-            session.when(message.created_date),
-            message.notify_code,
-            message.recipient or message.channel,
-            message.state,
-            message.attempts,
-            session.when(message.next_attempt) if waiting else NONE,
-            message.guid,
-            message.last_error,
-        )
+        to = message.recipient or message.channel
+        return message.guid, message.ticket_number, message.notify_code, to, message.state
 
     found = session.desk.notifications.list_outbox(state, limit=limit + 1)
     session.show_records(found[-limit:], _OUTBOX_COLUMNS, row, "No messages.")
+    for message in found[-limit:] if not session.json else ():
+        if message.last_error:
+            waiting = message.state is OutboxState.PENDING
+            then = f", next at {session.when(message.next_attempt)}" if waiting else ""
+            times = f"{message.attempts} attempt{'s' if message.attempts > 1 else ''}"
+            say(f"{message.guid}: {times}{then}: {message.last_error}")
     if len(found) > limit:
         note(f"There are older messages; for more of them give a higher --limit than {limit}")
 

@@ -110,6 +110,8 @@ def _facts(field: attrs.Attribute[Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     """Return a default as JSON, ``None`` where it has no such form or says nothing."""
+    if value is attrs.NOTHING:  # an enumeration, too
+        return None
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):

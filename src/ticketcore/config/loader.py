@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import attrs
 from attrs import evolve, field, frozen
 
 from ticketcore.config.schema import Config, WorkflowSection
 from ticketcore.config.source import Source, read
 from ticketcore.domain.workflow import DEFAULT, SHIPPED, Workflow, declare
 from ticketcore.errors import Problem
-from ticketcore.serde import Filled, shown
+from ticketcore.serde import Filled, shown, unfit
 
 T = TypeVar("T")
 
@@ -76,6 +77,26 @@ def section(kind: type[T], data: Mapping[str, Any] | None, path: str, source: So
     return made, [Problem(f"{path}.{one.field}" if one.field else path, one.message) for one in problems]
 
 
+def problems_of(config: Config) -> list[Problem]:
+    """Return what is wrong with a configuration that a program has made: other kinds of sections, impossible values."""
+    return list(_wrong(config, ""))
+
+
+def _wrong(section: object, path: str) -> Iterator[Problem]:
+    kind = cast("type[attrs.AttrsInstance]", type(section))
+    for one in attrs.fields(kind):
+        value, here = getattr(section, one.name), f"{path}.{one.name}".removeprefix(".")
+        default = type(one.default)
+        if attrs.has(default) and not isinstance(value, default):
+            yield Problem(here, f"must be a {default.__name__}, not {type(value).__name__}")
+        elif attrs.has(default) and not isinstance(value, Workflow):
+            yield from _wrong(value, here)
+        elif isinstance(value, str) and isinstance(one.default, tuple):
+            yield Problem(here, f"must be a list, not {shown(value)}")
+        elif message := unfit(one.metadata, value):
+            yield Problem(here, message)
+
+
 def with_defaults(config: Config) -> Config:
     """Return ``config`` with the places filled in that depend on who runs it: database and mail folder."""
     if config.database.url and (config.email.folder or config.email.host):
@@ -96,7 +117,7 @@ def is_default_database(config: Config) -> bool:
     return config.database.url == with_defaults(Config()).database.url
 
 
-_RELATIVE = re.compile(r"(sqlite(?:\+\w+)?:///)(?!/|file:|:memory:)(.+)", re.DOTALL)
+_RELATIVE = re.compile(r"^(sqlite(?:\+\w+)?:///)(?!/|file:|:memory:)(.+)", re.DOTALL)
 
 
 def _structured(raw: dict[str, Any], folder: Path, problems: list[Problem], known: set[str]) -> Config:

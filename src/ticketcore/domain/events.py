@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from enum import StrEnum
 
@@ -54,6 +55,13 @@ class OutboxMessage:
     last_error: str = ""
     created_date: datetime
     delivered_date: datetime | None = None
+
+    @property
+    def ticket_number(self) -> int:
+        """The number of the ticket that it is about."""
+        payload = json.loads(self.payload)
+        number: int = payload.get("ticket_number") or payload.get("ticket", {}).get("ticket_number", 0)
+        return number
 
 
 OBSERVER = "observer:"

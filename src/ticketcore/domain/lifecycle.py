@@ -8,27 +8,19 @@ worked out by the one write path; neither is decided here.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from attrs import evolve, frozen
 
 from ticketcore.domain.address import as_address, normalise_address
+from ticketcore.domain.checks import WATCHERS_LENGTH, Checks, checked_fields
 from ticketcore.domain.events import NotifyCode
 from ticketcore.domain.history import Action, CommentField, Entry
-from ticketcore.domain.ticket import DONE, Priority, RequestedByType, Status, Ticket, TicketType
+from ticketcore.domain.ticket import DONE, RequestedByType, Status, Ticket
 from ticketcore.domain.work import Comment
 from ticketcore.errors import Problem, RejectedError
-
-SUBJECT_LENGTH = 500
-NAME_LENGTH = 255
-WATCHERS_LENGTH = 60_000
-"""What fits the ``text`` column of the smallest engine, in characters."""
-
-E = TypeVar("E", bound=StrEnum)
 
 
 @frozen(kw_only=True)
@@ -43,84 +35,17 @@ class Change:
     detail: str = ""
     raise_alert: bool = False
 
+    def touches(self, *fields: str) -> bool:
+        """Return whether it creates the ticket, or gives one of ``fields`` another value.
+
+        Raises:
+            AttributeError: a ticket has no such field.
+        """
+        before = self.before
+        return any(before is None or getattr(before, name) != getattr(self.after, name) for name in fields)
+
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode
-
-
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
-
-
-class _Checks:
-    """Collects all problems of an input, so that they are reported at once."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-
-    def text(self, field: str, value: object) -> str:
-        """Return ``value`` if it is text that every store can hold."""
-        if not isinstance(value, str):
-            self.problems.append(Problem(field, f"must be text, not {type(value).__name__}"))
-            return ""
-        if "\x00" in value or (not value.isascii() and _HALF_PAIR.search(value)):
-            self.problems.append(Problem(field, "holds a character that is no text (NUL or half a surrogate pair)"))
-        return value
-
-    def line(self, field: str, value: object, limit: int = NAME_LENGTH, *, required: bool = False) -> str:
-        """Return ``value`` as one line: white space and line breaks become single blanks."""
-        line = " ".join(self.text(field, value).split())
-        if required and not line:
-            self.problems.append(Problem(field, "must not be empty"))
-        if len(line) > limit:
-            self.problems.append(Problem(field, f"has {len(line)} characters; at most {limit} are allowed"))
-        return line
-
-    def member(self, field: str, value: object, kind: type[E]) -> E | None:
-        """Return ``value`` as a member of the vocabulary ``kind``."""
-        try:
-            return kind(cast("str", value))
-        except ValueError:
-            self.problems.append(Problem(field, f"{value!r} is not known; choose one of {', '.join(kind)}"))
-            return None
-
-    def address(self, field: str, value: object) -> str:
-        """Return ``value`` as a stored e-mail address."""
-        return self.attempt(lambda: normalise_address(field, self.text(field, value))) or ""
-
-    def attempt(self, step: Callable[[], Any]) -> Any:
-        """Return the result of ``step``, or ``None`` after noting why it was refused."""
-        try:
-            return step()
-        except RejectedError as error:
-            self.problems.extend(error.problems)
-            return None
-
-    def done(self) -> None:
-        """Raise what was found wrong, if anything."""
-        if self.problems:
-            raise RejectedError(self.problems)
-
-
-_FIELD_KINDS: dict[str, type[StrEnum]] = {
-    "priority": Priority,
-    "ticket_type": TicketType,
-    "requested_by_type": RequestedByType,
-}
-_FIELD_LIMITS = {"subject": SUBJECT_LENGTH, "package": NAME_LENGTH, "project": NAME_LENGTH, "requested_by": NAME_LENGTH}
-UPDATABLE = ("subject", "description", "package", "project", *_FIELD_KINDS, "requested_by")
-"""The fields that an update may name."""
-
-
-def _fields(checks: _Checks, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the checked form of the descriptive fields in ``values``."""
-    checked: dict[str, Any] = {}
-    for name, value in values.items():
-        if name in _FIELD_KINDS:
-            checked[name] = checks.member(name, value, _FIELD_KINDS[name])
-        elif name == "description":
-            checked[name] = checks.text(name, value)
-        else:
-            checked[name] = checks.line(name, value, _FIELD_LIMITS[name], required=name in {"subject", "package"})
-    return checked
 
 
 def draft(
@@ -133,20 +58,19 @@ def draft(
     status: Status = Status.NEW,
     **fields: Any,
 ) -> Ticket:
-    """Return a new ticket from what somebody typed; ``fields`` are those of :data:`UPDATABLE`.
+    """Return a new ticket from what somebody typed.
 
+    ``fields`` are those of :data:`~ticketcore.domain.checks.UPDATABLE`.
     ``estimated_date`` may be a call that returns it, or refuses what was typed.
 
     Raises:
         RejectedError: with every problem of the input.
     """
-    checks = _Checks()
-    checked = _fields(checks, fields)
+    checks = Checks()
+    checked = checked_fields(checks, fields)
     if checked.get("requested_by_type") is RequestedByType.EMAIL:
         checked["requested_by"] = checks.address("requested_by", checked["requested_by"])
-    ticket_watchers = dict.fromkeys(checks.address("watchers", watcher) for watcher in watchers)
-    if len(",".join(ticket_watchers)) > WATCHERS_LENGTH:
-        checks.problems.append(Problem("watchers", "are too many"))
+    ticket_watchers = checks.addresses("watchers", watchers)
     assignee = checks.line("assigned_to", assigned_to)
     estimate = checks.attempt(estimated_date) if callable(estimated_date) else estimated_date
     checks.done()
@@ -156,7 +80,7 @@ def draft(
         updated_date=now,
         status=status,
         assigned_to=assignee,
-        watchers=tuple(ticket_watchers),
+        watchers=ticket_watchers,
         estimated_date=estimate,
         **checked,
     )
@@ -184,13 +108,15 @@ def created(ticket: Ticket, *, note: str = "") -> Change:
 
 
 def updated(ticket: Ticket, fields: dict[str, Any]) -> Change | None:
-    """Return the change of the descriptive ``fields`` (see :data:`UPDATABLE`), ``None`` if all are as they were.
+    """Return the change of the descriptive ``fields``, ``None`` if all are as they were.
+
+    ``fields`` are some of :data:`~ticketcore.domain.checks.UPDATABLE`.
 
     Raises:
         RejectedError: with every problem of the input.
     """
-    checks = _Checks()
-    checked = _fields(checks, fields)
+    checks = Checks()
+    checked = checked_fields(checks, fields)
     kind = checked.get("requested_by_type", ticket.requested_by_type)
     if kind is RequestedByType.EMAIL and {"requested_by", "requested_by_type"} & checked.keys():
         checked["requested_by"] = checks.address("requested_by", checked.get("requested_by", ticket.requested_by))
@@ -203,79 +129,6 @@ def updated(ticket: Ticket, fields: dict[str, Any]) -> Change | None:
         for name, value in changed.items()
     )
     return Change(before=ticket, after=evolve(ticket, **changed), entries=entries)
-
-
-AMENDABLE = (*(name for name in UPDATABLE if name != "package"), "assigned_to", "watchers")
-"""The fields that a policy may amend: those of :data:`UPDATABLE` but the package, and ``assigned_to``, ``watchers``."""
-
-
-def amended(change: Change, fields: Mapping[str, Any], *, by: str) -> Change:
-    """Return ``change`` with the values in ``fields`` (see :data:`AMENDABLE`), as the policy ``by`` wants it.
-
-    The history says what was amended, and by whom. A field that gets back the value it had before the change is none
-    of its history any more.
-
-    Raises:
-        RejectedError: with every problem of the values.
-    """
-    checks = _Checks()
-    unknown = [name for name in fields if name not in AMENDABLE]
-    checks.problems += [Problem(name, f"cannot be amended; what can: {', '.join(AMENDABLE)}") for name in unknown]
-    wanted = _fields(checks, {name: value for name, value in fields.items() if name in UPDATABLE and name in AMENDABLE})
-    kind = wanted.get("requested_by_type", change.after.requested_by_type)
-    if kind is RequestedByType.EMAIL and {"requested_by", "requested_by_type"} & wanted.keys():
-        requester = wanted.get("requested_by", change.after.requested_by)
-        wanted["requested_by"] = checks.address("requested_by", requester)
-    if "assigned_to" in fields:
-        wanted["assigned_to"] = checks.line("assigned_to", fields["assigned_to"])
-    if "watchers" in fields:
-        addresses = checks.attempt(lambda: _addresses(fields["watchers"])) or ()
-        wanted["watchers"] = tuple(dict.fromkeys(checks.address("watchers", address) for address in addresses))
-        if len(",".join(wanted["watchers"])) > WATCHERS_LENGTH:
-            checks.problems.append(Problem("watchers", "are too many"))
-    checks.done()
-    changed = {name: value for name, value in wanted.items() if getattr(change.after, name) != value}
-    if not changed:
-        return change
-    after = evolve(change.after, **changed)
-    note = f"amended by the policy {by}"
-    if change.before is None:
-        return evolve(change, after=after, entries=_recreated(change, after, changed, note))
-    entries = [entry for entry in change.entries if entry.field not in changed]
-    said = {evolve(entry, note=""): entry for entry in change.entries}
-    different = _differences(change.before, after, changed, note)
-    entries += [said.get(evolve(entry, note=""), entry) for entry in different]  # a watcher may be of others' making
-    return evolve(change, after=after, entries=tuple(entries))
-
-
-def _addresses(value: object) -> Iterable[object]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise RejectedError([Problem("watchers", f"must be a list of addresses, not {type(value).__name__}")])
-    return value
-
-
-def _recreated(change: Change, after: Ticket, changed: Mapping[str, Any], note: str) -> tuple[Entry, ...]:
-    """Return the entries of a new ticket of which some fields were amended."""
-    first, *others = created(after).entries
-    before = change.entries[0].note
-    notes = [*([before] if before else []), f"{note}: {', '.join(changed)}"]
-    others = [evolve(entry, note=note) for entry in others] if "assigned_to" in changed else [*change.entries[1:]]
-    return evolve(first, note="; ".join(notes)), *others
-
-
-def _differences(before: Ticket, after: Ticket, names: Iterable[str], note: str) -> list[Entry]:
-    """Return what the fields ``names`` have become, one entry for each that is not as it was."""
-    entries: list[Entry] = []
-    for name in names:
-        old, new = getattr(before, name), getattr(after, name)
-        if name == "watchers":
-            entries += [Entry(Action.WATCHER_ADDED, name, None, one, note) for one in new if one not in old]
-            entries += [Entry(Action.WATCHER_REMOVED, name, one, None, note) for one in old if one not in new]
-        elif old != new and name == "assigned_to":
-            entries.append(Entry(Action.ASSIGNED, name, old or None, new, note))
-        elif old != new:
-            entries.append(Entry(Action.UPDATED, name, str(old), str(new), note))
-    return entries
 
 
 _EVENTS = {
@@ -309,7 +162,7 @@ def moved(ticket: Ticket, status: Status, *, now: datetime, note: str = "") -> C
 
 def checked_note(note: str) -> str:
     """Return ``note`` if every store can hold it."""
-    checks = _Checks()
+    checks = Checks()
     text = checks.text("notes", note)
     checks.done()
     return text
@@ -363,7 +216,7 @@ def _text(at: datetime | None) -> str | None:
 
 def assigned(ticket: Ticket, assignee: str, *, name: str) -> Change | None:
     """Return the change of the assignee (a person's guid, or text), ``None`` if it is the same one."""
-    checks = _Checks()
+    checks = Checks()
     assignee = checks.line("assigned_to", assignee, required=True)
     checks.done()
     if assignee == ticket.assigned_to:
@@ -392,7 +245,7 @@ def commented(
     Raises:
         RejectedError: the text is empty.
     """
-    checks = _Checks()
+    checks = Checks()
     text = checks.text("text", text)
     if not text.strip():
         checks.problems.append(Problem("text", "must not be empty"))

@@ -127,7 +127,7 @@ def ticketcore_amend(change: Change, action_by: str, settings: Any) -> Mapping[s
         settings: the plugin's settings; ``None`` if it has no class for them.
 
     Returns:
-        Values for some of :data:`ticketcore.domain.lifecycle.AMENDABLE`, by name.
+        Values for some of :data:`ticketcore.domain.amendment.AMENDABLE`, by name.
 
     Raising: the change is refused.
     """

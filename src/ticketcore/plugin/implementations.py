@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from inspect import (
     Parameter,
     isasyncgenfunction,
@@ -22,7 +22,8 @@ from attrs import field, frozen
 from ticketcore.errors import PluginError, reason_of
 from ticketcore.plugin import hookspecs
 from ticketcore.plugin.markers import PROJECT, priority_of
-from ticketcore.plugin.records import Spec, is_settings_class
+from ticketcore.plugin.records import Spec
+from ticketcore.plugin.settings import is_settings_class, unreadable
 
 
 def _registers(function: Callable[..., Any]) -> type[Spec] | None:
@@ -77,6 +78,8 @@ class Implementation:
             message = f"{self.hook} must return a class made by attrs, not {found!r}"
             raise TypeError(message)
         kind: type[Any] = found
+        if wrong := unreadable(kind):
+            raise TypeError(wrong)
         return kind
 
     def records(self) -> list[Spec]:
@@ -88,8 +91,8 @@ class Implementation:
         """
         kind = REGISTER_HOOKS[self.hook]
         answer = self._answer(self.call)
-        if answer is None:
-            message = f"{self.hook} must yield {kind.__name__} records, not None"
+        if not isinstance(answer, Iterable):
+            message = f"{self.hook} must return a list of {kind.__name__} records, or yield them, not {answer!r}"
             raise TypeError(message)
         found = self._answer(lambda: list(answer))
         for spec in found:

@@ -36,6 +36,7 @@ class Health(StrEnum):
     CLASH = "clash"
     BROKEN = "broken"
     DISABLED = "disabled"
+    IDLE = "idle"
 
 
 @frozen(kw_only=True)
@@ -110,9 +111,12 @@ class PluginManager:
         for one in announcements(PROJECT):
             info = PluginInfo(name=one.name, distribution=one.distribution, version=one.version)
             if not enabled or one.name in disabled:
-                self._infos.setdefault(one.name, evolve(info, health=Health.DISABLED, cause="switched off"))
+                cause = "switched off by TICKETCORE_DISABLE_PLUGINS" if enabled else "switched off by --no-plugins"
+                self._infos.setdefault(one.name, evolve(info, health=Health.DISABLED, cause=cause))
             else:
                 records += self._try(info, one)
+        for name in sorted({*disabled} - self._infos.keys() - {""}):
+            _log.warning("TICKETCORE_DISABLE_PLUGINS names %s, which is not installed", name)
         for found in self._implementations.values():
             found.sort(key=lambda one: one.place)
         self.registry = Registry(records)
@@ -194,7 +198,8 @@ class PluginManager:
             raise PluginError(name, f"plugins.{name}: there is no plugin {name!r}; known: {known}", hint=hint)
         if info.health in {Health.BROKEN, Health.DISABLED}:
             message = f"plugins.{name}: the plugin {name!r} ({info.source}) is {info.health}: {info.cause}"
-            raise PluginError(name, message, hint="repair it, or remove the section")
+            hint = "repair it" if info.health is Health.BROKEN else "switch it on"
+            raise PluginError(name, message, hint=f"{hint}, or remove the section")
 
     def _missing(self) -> dict[str, str]:
         away = {Health.BROKEN, Health.DISABLED}
@@ -222,6 +227,7 @@ class PluginManager:
             else:
                 self._infos[info.name] = wrong
             _log.warning("plugin %s (%s) is set aside: %s", info.name, info.source, wrong.cause)
+            _log.debug("how it came to that", exc_info=error)
 
     def _add(self, info: PluginInfo, get: Callable[[], object], *, builtin: bool = False) -> tuple[Registered, ...]:
         """Register one plugin whole, or raise and leave nothing of it."""

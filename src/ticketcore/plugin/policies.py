@@ -66,7 +66,7 @@ def _several(said: object) -> Iterable[object]:
     if said is None:
         return ()
     if not isinstance(said, Iterable) or isinstance(said, str | bytes | Mapping | Problem):
-        message = f"it must return a list, not {said!r}"
+        message = f"it must return a list, or yield, not {said!r}"
         raise TypeError(message)
     return said
 
@@ -74,7 +74,8 @@ def _several(said: object) -> Iterable[object]:
 def _required(item: object, kind: type[T]) -> T:
     parts = item if isinstance(item, Problem) else ()
     if not isinstance(item, kind) or not all(isinstance(part, str) for part in parts):
-        message = f"{item!r} is no {'problem' if kind is Problem else 'text'}"
+        wanted = "Problem(field, message)" if kind is Problem else "reasons, which are texts"
+        message = f"it must yield {wanted}, not {item!r}"
         raise TypeError(message)
     return item
 

@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 from attrs import field, frozen
+
+from ticketcore.plugin.settings import is_settings_class, unreadable
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,79}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
@@ -54,15 +56,12 @@ def _callable(_record: object, attribute: attrs.Attribute[Any], value: object) -
         raise ValueError(message)
 
 
-def is_settings_class(value: object) -> bool:
-    """Return whether ``value`` can check a section of the configuration: a class made by attrs."""
-    return isinstance(value, type) and attrs.has(value)
-
-
 def _settings(_record: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if value is not None and not is_settings_class(value):
         message = f"{attribute.name} must be a class made by attrs, not {value!r}"
         raise ValueError(message)
+    if value is not None and (wrong := unreadable(cast("type[Any]", value))):
+        raise ValueError(wrong)
 
 
 @frozen(kw_only=True)

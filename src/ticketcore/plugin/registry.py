@@ -15,10 +15,9 @@ S = TypeVar("S", bound=Spec)
 
 INSTALLABLE: Mapping[type[Spec], Mapping[str, str]] = {
     NotifierSpec: {"apprise": "ticketcore-apprise"},
-    ProviderSpec: {},
     RepositorySpec: {"lmdb": "ticketcore-lmdb"},
 }
-"""The packages of this project that bring what the core does not have."""
+"""The packages in ``contrib/`` of this project that bring what the core does not have."""
 
 
 @frozen
@@ -58,11 +57,12 @@ class Registry:
 
     def __init__(self, records: Iterable[Registered]) -> None:
         """Take all ``records`` of all plugins, and find out which names clash."""
-        self._records = sorted(records, key=lambda one: (not one.builtin, one.place))
+        self.records = sorted(records, key=lambda one: (not one.builtin, one.place))
+        """All records, in order."""
         self._claims: dict[tuple[type[Spec], str], list[Registered]] = {}
         self.clashes: dict[str, list[str]] = {}
         """For each plugin with a name that is not its own alone: what it clashes with."""
-        for record in self._records:
+        for record in self.records:
             for name in record.names:
                 self._claims.setdefault((type(record.spec), name), []).append(record)
         for (kind, name), claims in self._claims.items():
@@ -77,7 +77,7 @@ class Registry:
 
     def registered(self, kind: type[Spec]) -> Iterator[Registered]:
         """Yield the records of ``kind`` that their own name finds, in order, with who registered them."""
-        for record in self._records:
+        for record in self.records:
             if type(record.spec) is kind and self._owner(kind, record.spec.name) is record:
                 yield record
 
@@ -112,15 +112,13 @@ class Registry:
         known = self.names(kind)
         nearest = difflib.get_close_matches(name, [n for k, n in self._claims if k is kind and self._owner(k, n)], 1)
         package = INSTALLABLE.get(kind, {}).get(name)
-        if package:
-            hint = f"pip install {package}"
-        else:
-            hint = f"did you mean {nearest[0]}?" if nearest else "install the plugin that brings it"
+        hints = [f"install {package}, from contrib/ of ticketcore's repository"] if package else []
+        hints += [f"did you mean {nearest[0]}?"] if nearest and not package else []
         if set_aside:
-            hint += "; set aside: " + ", ".join(f"{plugin} ({why})" for plugin, why in sorted(set_aside.items()))
-        raise PluginError(
-            name, f"there is no {kind.kind} called {name!r}; known: {', '.join(known) or 'none'}", hint=hint
-        )
+            hints.append("set aside: " + ", ".join(f"{plugin} ({why})" for plugin, why in sorted(set_aside.items())))
+        hint = "; ".join(hints) or "install the plugin that brings it"
+        message = f"there is no {kind.kind} called {name!r}; known: {', '.join(known) or 'none'}"
+        raise PluginError(name, message, hint=hint)
 
     def _owner(self, kind: type[Spec], name: str) -> Registered | None:
         claims = self._claims.get((kind, name), [])

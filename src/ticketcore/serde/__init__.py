@@ -2,7 +2,7 @@
 
 from ticketcore.serde.hidden import ABOVE, CHECK, SECRET, WITHIN, Filled, shown, without_password
 from ticketcore.serde.records import from_plain, to_plain
-from ticketcore.serde.settings import structure, structure_section
+from ticketcore.serde.settings import structure, structure_section, unfit
 
 __all__ = [
     "ABOVE",
@@ -15,5 +15,6 @@ __all__ = [
     "structure",
     "structure_section",
     "to_plain",
+    "unfit",
     "without_password",
 ]

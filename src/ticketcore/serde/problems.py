@@ -31,6 +31,10 @@ class UnfitError(ValueError):
         self.quotes = quotes
 
 
+class InvalidError(ValueError):
+    """The validator of a field refuses its value, and says why, probably with the value in it."""
+
+
 def is_mapping(kind: Any) -> bool:
     """Return whether ``kind`` is a mapping of one type of values."""
     origin = get_origin(kind)
@@ -68,7 +72,7 @@ def _problems(error: BaseException, path: str, kind: Any, value: Any, *, hidden:
         for part in rest:
             yield from _problems(part, path, kind, value, hidden=hidden)
     else:
-        hidden = hidden or isinstance(value, Filled) or _may_hold_secrets(kind)
+        hidden = hidden or _is_filled(value) or _may_hold_secrets(kind)
         yield Problem(path.removeprefix("."), _describe(error, kind, value, hidden=hidden))
 
 
@@ -94,9 +98,13 @@ def _refusal(error: BaseException, path: str, kind: Any, value: Any, *, hidden: 
     if hidden or (about in facts and _secrets({about: given.get(about)}, kind, hidden=False)):
         return Problem(path, "is not valid")
     text = str(error.args[0]) if about else reason_of(error).removeprefix("ValueError: ")
-    for secret in sorted(_secrets(given, kind, hidden=False), key=len, reverse=True):
+    return Problem(path, f"is not valid: {_redacted(text, _secrets(given, kind, hidden=False))}")
+
+
+def _redacted(text: str, secrets: set[str]) -> str:
+    for secret in sorted(secrets, key=len, reverse=True):
         text = re.sub(re.escape(secret), "***", text, flags=re.IGNORECASE)
-    return Problem(path, f"is not valid: {text}")
+    return text
 
 
 def _secrets(value: Any, kind: Any, *, hidden: bool) -> set[str]:
@@ -116,6 +124,15 @@ def _secrets(value: Any, kind: Any, *, hidden: bool) -> set[str]:
         return set().union(*(_secrets(item, below[-1], hidden=hidden) for item in items))
     is_secret = hidden or isinstance(value, Filled) or kind is Any
     return {str(value), str(value).strip()} - {"", "None"} if is_secret else set()
+
+
+def _is_filled(value: Any) -> bool:
+    """Return whether ``value``, or anything in it, came from a placeholder."""
+    if isinstance(value, Mapping):
+        return any(map(_is_filled, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_is_filled, value))
+    return isinstance(value, Filled)
 
 
 def _bare(kind: Any) -> Any:
@@ -140,13 +157,19 @@ def _may_hold_secrets(kind: Any, above: tuple[Any, ...] = ()) -> bool:
     return any(_may_hold_secrets(part, above) for part in get_args(kind))
 
 
+def _said(error: UnfitError | UnreadableError | InvalidError, kind: Any, value: Any, *, hidden: bool) -> str:
+    """Return what an error of our own says, without the secrets that a validator may quote."""
+    if isinstance(error, InvalidError):
+        return f"is not valid: {_redacted(str(error), _secrets(value, kind, hidden=hidden))}"
+    quotes = hidden or not isinstance(error, UnfitError) or error.quotes
+    return str(error) if quotes else f"{error}, not {shown(value)}"
+
+
 def _describe(error: BaseException, kind: Any, value: Any, *, hidden: bool) -> str:
     """Return in plain words what cattrs found wrong."""
     seen = "" if hidden else f", not {shown(value)}"
-    if isinstance(error, UnfitError):
-        return str(error) if error.quotes else f"{error}{seen}"
-    if isinstance(error, UnreadableError):
-        return str(error)
+    if isinstance(error, UnfitError | UnreadableError | InvalidError):
+        return _said(error, kind, value, hidden=hidden)
     if isinstance(error, KeyError) and not (isinstance(kind, type) and issubclass(kind, Enum)):
         return "is missing"
     kind = _bare(kind)

@@ -13,8 +13,8 @@ from typing import Any, TypeVar, cast, get_args, get_origin
 import attrs
 
 from ticketcore.errors import Problem, reason_of
-from ticketcore.serde.hidden import ABOVE, CHECK, LONGEST_BITS, WITHIN, Filled
-from ticketcore.serde.problems import UnfitError, UnreadableError, is_mapping, problems_of
+from ticketcore.serde.hidden import ABOVE, CHECK, LONGEST_BITS, SECRET, WITHIN, Filled, shown
+from ticketcore.serde.problems import InvalidError, UnfitError, UnreadableError, is_mapping, problems_of
 
 T = TypeVar("T")
 
@@ -39,9 +39,25 @@ def structure(default: T, data: Mapping[str, object], *, relative_to: Path) -> t
 def structure_section(kind: type[T], data: object, *, relative_to: Path) -> tuple[T | None, list[Problem]]:
     """Return ``data`` (JSON types) as an instance of the attrs class ``kind``, or what is wrong with it.
 
-    As strict as :func:`structure`; there is an instance only if nothing is wrong.
+    As strict as :func:`structure`; there is an instance only if nothing is wrong. A program may hand over an instance
+    itself.
     """
-    return _structured(_strict_converter(relative_to), kind, {} if data is None else data)
+    if isinstance(data, kind):
+        return data, []
+    made, problems = _structured(_strict_converter(relative_to), kind, {} if data is None else data)
+    return (None if made is None else _anchored(made, relative_to)), problems
+
+
+def _anchored(record: T, folder: Path) -> T:
+    """Return ``record`` (attrs) such that relative paths in it, which are defaults, start at ``folder`` too."""
+    changed: dict[str, Any] = {}
+    for field in attrs.fields(cast("Any", type(record))) if attrs.has(type(record)) else ():
+        value = getattr(record, field.name)
+        if isinstance(value, Path) and field.init and not value.is_absolute():
+            changed[field.alias] = folder / value
+        elif field.init and (inner := _anchored(value, folder)) is not value:
+            changed[field.alias] = inner
+    return attrs.evolve(cast("Any", record), **changed) if changed else record
 
 
 def _structured(converter: Any, kind: type[T], data: object) -> tuple[T | None, list[Problem]]:
@@ -160,28 +176,59 @@ def _section(converter: Any, kind: type[Any]) -> Callable[[Any, Any], Any]:
 
     attrs.resolve_types(kind)
     judged: Any = {
-        field.name: override(struct_hook=_judged(converter, field.metadata))
+        field.name: override(struct_hook=_judged(converter, field))
         for field in attrs.fields(kind)
-        if {ABOVE, WITHIN, CHECK} & field.metadata.keys()
+        if {ABOVE, WITHIN, CHECK} & field.metadata.keys() or (field.validator and not field.converter)
     }
     return make_dict_structure_fn(kind, converter, **judged)
 
 
-def _judged(converter: Any, facts: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
+def unfit(facts: Mapping[str, Any], value: Any) -> str:
+    """Return what is wrong with a value of the right type, of whose field ``facts`` are said; empty if nothing is."""
+    wrong = _unfit(facts, value)
+    seen = "" if wrong is None or wrong.quotes or SECRET in facts else f", not {shown(value)}"
+    return f"{wrong}{seen}" if wrong else ""
+
+
+def _unfit(facts: Mapping[str, Any], value: Any) -> UnfitError | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number and ABOVE in facts and value <= facts[ABOVE]:
+        return UnfitError(f"must be more than {facts[ABOVE]:g}")
+    if is_number and WITHIN in facts and not facts[WITHIN][0] <= value <= facts[WITHIN][1]:
+        return UnfitError("must be between {} and {}".format(*map(_rounded, facts[WITHIN])))
+    if CHECK in facts and (wrong := facts[CHECK](value)):
+        return UnfitError(wrong, quotes=True)
+    return None
+
+
+def _judged(converter: Any, field: attrs.Attribute[Any]) -> Callable[[Any, Any], Any]:
     """Return a hook for a field of which not every value of its type is right."""
+    facts = field.metadata
 
     def hook(value: Any, kind: Any) -> Any:
         made = converter.structure(value, kind)
-        is_number = isinstance(made, int | float) and not isinstance(made, bool)
-        if is_number and ABOVE in facts and made <= facts[ABOVE]:
-            raise UnfitError(f"must be more than {facts[ABOVE]:g}")
-        if is_number and WITHIN in facts and not facts[WITHIN][0] <= made <= facts[WITHIN][1]:
-            raise UnfitError("must be between {} and {}".format(*map(_rounded, facts[WITHIN])))
-        if CHECK in facts and (wrong := facts[CHECK](made)):
-            raise UnfitError(wrong, quotes=True)
+        if wrong := _unfit(facts, made):
+            raise wrong
+        if field.validator:
+            _validate(field, made)
         return made
 
     return hook
+
+
+def _validate(field: attrs.Attribute[Any], value: Any) -> None:
+    """Ask the validator of a field by itself, so that one wrong field hides no other.
+
+    Raises:
+        InvalidError: it refuses the value.
+    """
+    try:
+        cast("Any", field.validator)(None, field, value)
+    except AttributeError:
+        return  # it looks at the other fields too: it is asked again when there are all of them
+    except Exception as error:
+        text = str(error.args[0]) if error.args else type(error).__name__
+        raise InvalidError(text) from error
 
 
 def _rounded(number: float) -> float:
@@ -189,6 +236,8 @@ def _rounded(number: float) -> float:
 
 
 def _path(value: object) -> Path:
+    if isinstance(value, Path):
+        return value  # of a configuration that is made in Python
     if not isinstance(value, str) or not value or "\0" in value:
         raise TypeError
     return Path(value).expanduser()

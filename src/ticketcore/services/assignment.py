@@ -8,7 +8,7 @@ from attrs import define
 
 from ticketcore.domain.address import normalise_address
 from ticketcore.domain.assignment import Choice, choose
-from ticketcore.domain.lifecycle import NAME_LENGTH
+from ticketcore.domain.checks import NAME_LENGTH
 from ticketcore.domain.policy import AssignRule
 from ticketcore.domain.query import Order, Query, eq, one_of
 from ticketcore.domain.ticket import Priority, TicketType

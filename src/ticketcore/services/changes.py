@@ -12,9 +12,11 @@ from datetime import datetime
 
 from attrs import define, evolve
 
+from ticketcore.domain.amendment import amended
+from ticketcore.domain.checks import NAME_LENGTH
 from ticketcore.domain.events import NotifyCode
 from ticketcore.domain.history import Action, CommentField, HistoryEntry, seal
-from ticketcore.domain.lifecycle import NAME_LENGTH, Change, amended
+from ticketcore.domain.lifecycle import Change
 from ticketcore.domain.query import Order, Query, eq
 from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import (
@@ -47,9 +49,11 @@ def load(tx: Transaction, reference: Reference) -> Ticket:
 
     Raises:
         NotFoundError: there is none with this guid or number.
+        RejectedError: ``reference`` is nothing that names a ticket.
     """
     if isinstance(reference, Ticket):
         reference = reference.guid
+    _refuse_other(reference)
     if isinstance(reference, str) and not (reference.isascii() and reference.isdigit()):
         ticket = tx.get(Ticket, reference.strip()) if is_storable(reference) else None
     else:
@@ -59,6 +63,12 @@ def load(tx: Transaction, reference: Reference) -> Ticket:
     if ticket is None:
         raise NotFoundError("ticket", reference, hint="give a ticket number or a guid; ticketcore list shows them")
     return ticket
+
+
+def _refuse_other(reference: object) -> None:
+    if not isinstance(reference, str | int) or isinstance(reference, bool):
+        kind = type(reference).__name__
+        raise RejectedError([Problem("ticket", f"must be a guid, a number or a ticket, not {kind}")])
 
 
 _DIGITS, _BITS = 18, 62
@@ -182,6 +192,7 @@ class Changes:
                 raise RejectedError(wrong)
             if isinstance(change, Ticket):
                 return change
+            change = evolve(change, after=evolve(change.after, updated_date=now))
             change, problems = self._amended(tx, change, action_by, amendments)
             if change.before is not None and not change.entries:
                 return change.before  # a policy has undone all of it
@@ -239,7 +250,7 @@ class Changes:
         now: datetime,
     ) -> tuple[Change, list[HistoryEntry]]:
         """Return ``change`` with its deadlines, and its history rows."""
-        ticket = change.after if change.before is None else evolve(change.after, updated_date=now)
+        ticket = change.after
         clocks = _moves_clocks(change)
         if change.before is None:
             past: list[HistoryEntry] = []
@@ -289,12 +300,13 @@ class Changes:
 
 def _announced(tx: Transaction, change: Change) -> Change:
     """Return ``change``, which policies may have amended, with the news of an assignment that it still is."""
-    if change.event is not NotifyCode.ASSIGNED or change.before is None:
+    is_assignment = change.event is NotifyCode.ASSIGNED
+    if change.before is None or not (is_assignment or (change.event is None and not change.raise_alert)):
         return change
     assignee = change.after.assigned_to
     if not assignee or assignee == change.before.assigned_to:
-        return evolve(change, event=None, detail="")
-    return evolve(change, detail=f"assigned to {display_name(tx, assignee)}")
+        return evolve(change, event=None, detail="") if is_assignment else change
+    return evolve(change, event=NotifyCode.ASSIGNED, detail=f"assigned to {display_name(tx, assignee)}")
 
 
 def _actor_problems(actor: str) -> list[Problem]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from threading import Event
+from typing import cast
 
 from attrs import define, evolve, frozen
 
@@ -22,6 +23,7 @@ from ticketcore.domain.query import Condition, Op, Order, Query, eq
 from ticketcore.errors import (
     NotFoundError,
     PermanentNotifierError,
+    Problem,
     RejectedError,
     TemporaryNotifierError,
     TicketcoreError,
@@ -188,10 +190,13 @@ class Dispatcher:
     def _failed(self, message: OutboxMessage, attempts: int, error: BaseException, state: OutboxState) -> OutboxMessage:
         reason = reason_of(error)
         wait = self.settings.delay(attempts)
-        if isinstance(error, TemporaryNotifierError) and error.retry_after:
-            wait = max(wait, timedelta(seconds=min(error.retry_after, self.settings.longest_delay)))
+        if isinstance(error, TemporaryNotifierError):
+            wait = max(wait, timedelta(seconds=min(_seconds(error.retry_after), self.settings.longest_delay)))
         to = message.recipient or message.channel
-        _log.warning("attempt %d to deliver %s to %s failed: %s", attempts, message.guid, to, reason)
+        end = "; it is given up (ticketcore outbox retry)" if state is OutboxState.DEAD else ""
+        about = f"{message.notify_code} of #{message.ticket_number}"
+        _log.warning("attempt %d to deliver %s to %s failed: %s%s", attempts, about, to, reason, end)
+        _log.debug("how it came to that", exc_info=error)
         return evolve(
             message,
             state=state,
@@ -226,6 +231,12 @@ class Dispatcher:
             tx.save(message)
 
 
+def _seconds(asked: object) -> float:
+    """Return the seconds that a notifier asks to wait; none if that is no number that makes sense."""
+    is_number = isinstance(asked, int | float) and not isinstance(asked, bool) and not math.isnan(asked)
+    return max(0.0, cast("float", asked)) if is_number else 0.0
+
+
 @define(eq=False, repr=False)
 class Notifications:
     """The operations on what goes out."""
@@ -240,7 +251,13 @@ class Notifications:
         Args:
             state: PENDING, DELIVERED or DEAD; all by default.
             limit: the most messages to return, the newest of them; all by default.
+
+        Raises:
+            RejectedError: there is no such state.
         """
+        if state is not None and state not in OutboxState.__members__.values():
+            problem = Problem("state", f"{state!r} is not known; choose one of {', '.join(OutboxState)}")
+            raise RejectedError([problem])
         where = () if state is None else (eq("state", OutboxState(state)),)
         newest_first = (Order("created_date", descending=True), Order("guid", descending=True))
         with self.repository.transaction(read_only=True) as tx:

@@ -5,6 +5,7 @@
 - :mod:`ticketcore.testing.records`: builders of valid records, and random ones for hypothesis.
 - :mod:`ticketcore.testing.smtp`: a real mail server; it needs aiosmtpd.
 - :mod:`ticketcore.testing.faults`: servers that are out of order.
+- :mod:`ticketcore.testing.commands`: runs command lines.
 - :mod:`ticketcore.testing.distributions`: installs plugins for one test.
 - :mod:`ticketcore.testing.repository`, :mod:`ticketcore.testing.notifier`,
   :mod:`ticketcore.testing.scheduler`: the conformance suites of three ports. They need pytest, the

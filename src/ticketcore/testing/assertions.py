@@ -15,12 +15,13 @@ import attrs
 from attrs import frozen
 
 from ticketcore.desk import Desk
-from ticketcore.domain.events import OBSERVER, NotifyCode, OutboxMessage
+from ticketcore.domain.events import OBSERVER, NotifyCode, OutboxMessage, OutboxState
 from ticketcore.domain.history import Action, HistoryEntry
 from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import RejectedError, TicketcoreError
 from ticketcore.services.changes import Reference
 from ticketcore.services.notices import EMAIL
+from ticketcore.testing.names import unknown
 
 _WIDTH = 60
 """What fits a column of a table."""
@@ -88,7 +89,7 @@ def assert_sent(
         desk: the desk.
         code: the event, such as CREATED.
         to: who it is for: the address of a mail; over another channel its destination, or one of those it names.
-        channel: the notifier.
+        channel: the notifier; ``observer:NAME`` is what the observer hook of the plugin NAME is told.
         state: PENDING, DELIVERED or DEAD; any by default, so what is still to be delivered counts too.
         count: how many there have to be; by default at least one.
     """
@@ -128,6 +129,7 @@ def assert_refused(call: Callable[[], object], *, field: str | None = None, matc
         match: a regular expression that is found in the message of that problem.
     """
     __tracebackhide__ = True
+    _require_function(call)
     try:
         result = call()
     except RejectedError as error:
@@ -151,7 +153,7 @@ def assert_refused(call: Callable[[], object], *, field: str | None = None, matc
 class Outbox:
     """The outbox of a desk, as it is whenever it is asked; the fixture ``ticketcore_outbox``.
 
-    What is there for observers of plugins is left out, unless it is asked for by its channel.
+    What is there for observers of plugins is left out, unless it is asked for by its channel, ``observer:NAME``.
     """
 
     desk: Desk
@@ -166,19 +168,30 @@ class Outbox:
     ) -> list[OutboxMessage]:
         """Return the messages, the oldest first; the arguments are those of :func:`assert_sent`."""
         __tracebackhide__ = True
-        found = self.desk.notifications.list_outbox(state)
+        found = self.desk.notifications.list_outbox()
         if code is not None:
-            _require_known("event", code, [*NotifyCode.__members__, *(message.notify_code for message in found)])
+            told = [*Action] if (channel or "").startswith(OBSERVER) else []
+            known = [*NotifyCode.__members__, *told, *(message.notify_code for message in found)]
+            _require_known("event", code, known)
+        if state is not None:
+            _require_known("state of a message", state, [*OutboxState])
         if channel is not None:
-            known = [*self.desk.config.notifiers, *(message.channel for message in found)]
-            _require_known("channel of this desk", channel, known)
+            self._require_channel(channel, [message.channel for message in found])
         return [
             message
             for message in found
             if code in {None, message.notify_code}
+            and state in {None, message.state}
             and (to is None or to.strip().lower() in _readers(message))
             and (channel == message.channel or (channel is None and not message.channel.startswith(OBSERVER)))
         ]
+
+    def _require_channel(self, channel: str, used: Iterable[str]) -> None:
+        __tracebackhide__ = True
+        known = [*self.desk.config.notifiers, *used]
+        if channel not in known:  # plugins are loaded only where they decide
+            known += [f"{OBSERVER}{one.plugin}" for one in self.desk.plugins.implementations("ticketcore_observe")]
+        _require_known("channel of this desk", channel, known)
 
     def codes(self) -> list[str]:
         """Return the events of the messages, in order."""
@@ -246,10 +259,14 @@ def _require_known(what: str, name: str, known: Sequence[str]) -> None:
     """Refuse a name that nothing can have: a check for it could never fail, or never pass."""
     __tracebackhide__ = True
     if name not in known:
-        nearest = difflib.get_close_matches(name, known, 1) or difflib.get_close_matches(name.upper(), known, 1)
-        choice = f"did you mean {str(nearest[0])!r}?" if nearest else f"known: {', '.join(dict.fromkeys(known))}"
-        message = f"there is no {what} {name!r}; {choice}"
-        raise AssertionError(message)
+        raise AssertionError(unknown(what, name, known))
+
+
+def _require_function(call: object) -> None:
+    __tracebackhide__ = True
+    if not callable(call):
+        message = f"give a function, for example a lambda: assert_refused(lambda: ...), not {_short(repr(call))}"
+        raise TypeError(message)
 
 
 def _named(ticket: Reference) -> str:

@@ -21,6 +21,9 @@ class Installer:
     """Installs distributions below ``folder``, each first on ``sys.path``; the fixture ``ticketcore_install``."""
 
     folder: Path
+    plugins: set[str] = field(factory=set, init=False)
+    """The names of the plugins that it has installed so far."""
+
     _sites: list[Path] = field(factory=list, init=False, repr=False)
 
     def __call__(self, name: str, source: str | ModuleType, *, plugin: str = "", version: str = "1.0") -> Path:
@@ -36,8 +39,11 @@ class Installer:
             version: the version of the distribution.
 
         Raises:
+            TypeError: what should be the module is neither a module nor a text.
             ValueError: no module can have such a name, or there is one already.
         """
+        __tracebackhide__ = True
+        _require_module(name, source)
         if not _NAME.fullmatch(name):
             message = f"{name!r} is no name of a distribution: a letter, then letters, digits, '-', '_' and '.'"
             raise ValueError(message)
@@ -56,6 +62,7 @@ class Installer:
             module = source.__name__
         (info / "entry_points.txt").write_text(f"[ticketcore]\n{plugin or name} = {module}\n", encoding="utf-8")
         self._sites.append(site)
+        self.plugins.add(plugin or name)
         sys.path.insert(0, str(site))
         importlib.invalidate_caches()
         return site
@@ -71,6 +78,13 @@ class Installer:
             sys.path_importer_cache.pop(str(site), None)
         self._sites.clear()
         importlib.invalidate_caches()
+
+
+def _require_module(name: str, source: object) -> None:
+    __tracebackhide__ = True
+    if not isinstance(source, str | ModuleType):
+        message = f"what is installed is a module, or the text of one, not {source!r}"
+        raise TypeError(f"{message}; an object can be a plugin of one desk: open_desk(plugins={{{name!r}: ...}})")
 
 
 def _is_below(module: ModuleType, folder: Path) -> bool:

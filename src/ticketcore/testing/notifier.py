@@ -38,6 +38,7 @@ from ticketcore.domain.lifecycle import created
 from ticketcore.errors import NotifierError, PermanentNotifierError, TemporaryNotifierError
 from ticketcore.ports.notifier import Checkable, Notification, Notifier, Receipt
 from ticketcore.serde import to_plain
+from ticketcore.testing.claims import Claims
 from ticketcore.testing.faults import FAULTS, HOST
 from ticketcore.testing.records import NOW, make_ticket, new_guid
 from ticketcore.testing.repository.base import at_once
@@ -70,7 +71,7 @@ TEXTS: Mapping[str, str] = {
 _numbers = count(1)
 
 
-class NotifierSuite:
+class NotifierSuite(Claims):
     """Everything that a notifier has to do: subclass it, define :meth:`make_notifier` and :meth:`delivered`.
 
     An adapter claims more by setting the flags below; what is claimed is tested too.

@@ -4,8 +4,8 @@ pytest loads it in every project whose environment has ticketcore, so it imports
 until one of its fixtures is asked for. All their names begin with ``ticketcore_``.
 
 The desks find the installed plugins, as desks elsewhere do; the setting ``ticketcore_plugins`` of pytest names those
-that count, where others are installed too. Environment variables that begin with ``TICKETCORE_`` are not there, and a
-plugin that is broken is an error, not a warning.
+that count, where others are installed too. What a test itself installs always counts. Environment variables that begin
+with ``TICKETCORE_`` are not there, and a plugin that is broken is an error, not a warning.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ticketcore.config.schema import Config
     from ticketcore.desk import Desk
     from ticketcore.testing.assertions import Outbox
+    from ticketcore.testing.commands import CommandLine
     from ticketcore.testing.distributions import Installer
     from ticketcore.testing.smtp import SmtpServer
 
@@ -30,7 +31,11 @@ class MakeDesk(Protocol):
     """What ``ticketcore_make_desk`` is."""
 
     def __call__(self, url: str = "memory:", **sections: Any) -> Desk:
-        """Open a desk on the store ``url``; ``sections`` replace those of the configuration, by name."""
+        """Open a desk on the store ``url``; ``sections`` replace those of the configuration, by name.
+
+        Raises:
+            TypeError: there is no such section, or what is given is none.
+        """
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,18 +54,34 @@ def _ticketcore_installed() -> frozenset[str]:
 
 @pytest.fixture
 def _ticketcore_environment(
-    _ticketcore_installed: frozenset[str], pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    _ticketcore_installed: frozenset[str],
+    pytestconfig: pytest.Config,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[None]:
     """Make desks load what they are meant to, whoever runs the tests."""
     for name in [name for name in os.environ if name.startswith("TICKETCORE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("TICKETCORE_STRICT_PLUGINS", "1")
     wanted = frozenset(pytestconfig.getini("ticketcore_plugins"))
-    if unknown := wanted - _ticketcore_installed:
-        known = ", ".join(sorted(_ticketcore_installed)) or "none"
-        pytest.fail(f"ticketcore_plugins names {', '.join(sorted(unknown))}; installed: {known}", pytrace=False)
     if wanted:
         monkeypatch.setenv("TICKETCORE_DISABLE_PLUGINS", ",".join(sorted(_ticketcore_installed - wanted)))
+    missing = wanted - _ticketcore_installed
+    if "ticketcore_install" in request.fixturenames:  # the test may install them, at any time
+        installer: Installer = request.getfixturevalue("ticketcore_install")
+        yield
+        missing -= installer.plugins
+        _require_none(missing, _ticketcore_installed)
+    else:
+        _require_none(missing, _ticketcore_installed)
+        yield
+
+
+def _require_none(missing: frozenset[str], installed: frozenset[str]) -> None:
+    if missing:
+        names, known = ", ".join(sorted(missing)), ", ".join(sorted(installed)) or "none"
+        message = f"ticketcore_plugins names {names}, which is not installed; install it: pip install -e ."
+        pytest.fail(f"{message} (installed: {known})", pytrace=False)
 
 
 @pytest.fixture
@@ -96,6 +117,9 @@ def ticketcore_make_desk(
     opened: list[Desk] = []
 
     def make(url: str = "memory:", **sections: Any) -> Desk:
+        __tracebackhide__ = True
+        for name, section in sections.items():
+            _require_section(ticketcore_config, name, section)
         database = sections.pop("database", ticketcore_config.database)
         config = evolve(ticketcore_config, database=evolve(database, url=url), **sections)
         opened.append(open_desk(config, clock=ticketcore_clock))
@@ -104,6 +128,23 @@ def ticketcore_make_desk(
     yield make
     for desk in opened:
         desk.close()
+
+
+def _require_section(config: Config, name: str, section: object) -> None:
+    """Refuse what is no section of the configuration; a desk would fail on it later, and say less."""
+    import attrs
+
+    from ticketcore.testing.names import unknown
+
+    __tracebackhide__ = True
+    known = [field.name for field in attrs.fields(type(config))]
+    if name not in known:
+        raise TypeError(unknown("section of the configuration", name, known))
+    kind = type(getattr(config, name))
+    # Lists may stand for tuples, but a text would be taken for its letters.
+    if (attrs.has(kind) or isinstance(section, str)) and not isinstance(section, kind):
+        message = f"{name} must be of the type {kind.__name__}, not {type(section).__name__}"
+        raise TypeError(message)
 
 
 @pytest.fixture
@@ -153,3 +194,18 @@ def ticketcore_install(tmp_path: Path, _ticketcore_installed: frozenset[str]) ->
     installer = Installer(tmp_path / "ticketcore-site")
     yield installer
     installer.uninstall()
+
+
+@pytest.fixture
+def ticketcore_run(tmp_path: Path, _ticketcore_environment: None) -> CommandLine:
+    """A function that runs a command line of ticketcore: ``ticketcore_run("create", "Printer", "--by", "ann")``.
+
+    It returns an object with ``exit_code``, ``stdout``, ``stderr`` and ``json()``. An exit status other than 0 is a
+    failure; ``status=1`` expects another one, ``status=None`` takes any. ``stdin="..."`` is what it reads.
+
+    The configuration is ``ticketcore_run.config``, a file below ``tmp_path``, with the store of
+    ``ticketcore_sqlite_desk`` and mails as files; ``ticketcore_run.configure("notifiers: [chat]")`` writes it anew.
+    """
+    from ticketcore.testing.commands import CommandLine
+
+    return CommandLine(tmp_path)

@@ -9,8 +9,8 @@ Whoever writes a scheduler subclasses :class:`SchedulerSuite` in a test file of 
         def make_scheduler(self) -> Scheduler:
             return MyScheduler()
 
-and pytest finds all the tests in it. They check what :mod:`ticketcore.ports.scheduler` promises, and that every job is
-due at the start. Nothing in them depends on how long something takes, except that what never ends is given up.
+and pytest finds all the tests in it. They check what :mod:`ticketcore.ports.scheduler` promises. Nothing in them
+depends on how long something takes, except that what never ends is given up.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import ClassVar, Self
 import pytest
 
 from ticketcore.ports.scheduler import Job, Scheduler
+from ticketcore.testing.claims import Claims
 
 SOON = 0.01
 """Seconds between the runs of a job that comes again while a test waits for it."""
@@ -118,7 +119,7 @@ class Run:
         return result
 
 
-class SchedulerSuite:
+class SchedulerSuite(Claims):
     """Everything that a scheduler has to do: subclass it, and define :meth:`make_scheduler`."""
 
     repeats: ClassVar[bool] = False

@@ -206,12 +206,13 @@ class SqlTransaction:
 class SqlRepository:
     """Records in an SQL database; see :class:`ticketcore.ports.repository.Repository`."""
 
-    def __init__(self, url: str, *, timeout: float = 10.0) -> None:
+    def __init__(self, url: str, *, timeout: float = 10.0, makes_folder: bool = False) -> None:
         """Prepare to work on the database at ``url``; nothing is opened yet.
 
         Args:
             url: an SQLAlchemy URL, such as ``sqlite:////var/lib/ticketcore/ticketcore.db``.
             timeout: seconds to wait for another writer before giving up.
+            makes_folder: whether a new file's folder is made with it; else that has to be there.
 
         Raises:
             ConfigError: the URL cannot be read, or names an engine that is not supported.
@@ -223,6 +224,7 @@ class SqlRepository:
         sa.event.listen(self._engine, "connect", _set_up)
         sa.event.listen(self._engine, "begin", _begin)
         self._reading = self._engine.execution_options(**{_BEGIN: "BEGIN"})
+        self._makes_folder = makes_folder
         self._checked = False
         self._closed = False
         self._check_lock = threading.Lock()
@@ -270,7 +272,8 @@ class SqlRepository:
         """Say which schema the database has."""
         expected = REVISIONS[-1]
         # Looking must not make a file: SQLite creates one as soon as it is opened.
-        if self._url.database and not os.path.exists(self._file) and os.path.isdir(os.path.dirname(self._file)):  # noqa: PTH110, PTH112, PTH120
+        has_place = self._makes_folder or os.path.isdir(os.path.dirname(self._file))  # noqa: PTH112, PTH120
+        if self._url.database and not os.path.exists(self._file) and has_place:  # noqa: PTH110
             return StoreStatus(self.location, "missing", expected=expected)
         with translated(self.location), self._reading.connect() as connection, connection.begin():
             return self._status(connection)
@@ -297,6 +300,8 @@ class SqlRepository:
 
     def prepare(self) -> StoreStatus:
         """Create the tables in a new, empty database."""
+        if self._makes_folder:
+            os.makedirs(os.path.dirname(self._file), exist_ok=True)  # noqa: PTH103, PTH120
         with translated(self.location), self._engine.connect() as connection, connection.begin():
             status = self._status(connection)
             if status.state == "missing":

@@ -37,11 +37,12 @@ def _numbered_column(element: Any, compiler: Any, **options: Any) -> str:
 
 
 @compiles(PrimaryKeyConstraint, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
-def _unique_instead(element: Any, compiler: Any, **options: Any) -> str:
+def _unique_instead(element: Any, compiler: Any, **options: Any) -> str | None:
     if any(column.info.get(_NUMBERED) for column in element.table.columns):
         names = ", ".join(compiler.preparer.format_column(column) for column in element.columns)
         return f"UNIQUE ({names})"
-    return str(compiler.visit_primary_key_constraint(element, **options))
+    constraint: str | None = compiler.visit_primary_key_constraint(element, **options)
+    return constraint  # none where the column itself says that it is the key
 
 
 @compiles(UniqueConstraint, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]

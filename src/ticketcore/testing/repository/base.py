@@ -25,6 +25,7 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Comment
 from ticketcore.errors import ConflictError, RepositoryBusyError
 from ticketcore.ports.repository import KINDS, Repository, Transaction
+from ticketcore.testing.claims import Claims
 from ticketcore.testing.records import NOW, make_comment
 
 R = TypeVar("R")
@@ -53,7 +54,7 @@ _CHANGED: dict[type, str] = {
 """A field of each kind that a test changes: free text."""
 
 
-class Suite:
+class Suite(Claims):
     """What an adapter's author says of it."""
 
     durable: ClassVar[bool] = False
