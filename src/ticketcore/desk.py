@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from zoneinfo import ZoneInfo
 
 from ticketcore.adapters.system import SystemClock, SystemIds
@@ -45,9 +45,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Plugins: TypeAlias = "PluginManager | Mapping[str, object] | Callable[[], PluginManager]"
-"""How a program says which plugins a desk has."""
-
 
 class _once(Generic[T]):  # noqa: N801 - reads like the property that it is
     """A property that is made when it is first asked for, once, also when several threads ask at the same moment."""
@@ -84,7 +81,7 @@ class Desk:
         config: Config,
         *,
         source: Source | None = None,
-        plugins: Plugins | None = None,
+        plugins: PluginManager | Mapping[str, object] | Callable[[], PluginManager] | None = None,
         clock: Clock | None = None,
         ids: Ids | None = None,
     ) -> None:
@@ -424,7 +421,7 @@ def _refuse_other(config: object) -> None:
 def open_desk(
     config: str | Path | Config | None = None,
     *,
-    plugins: Plugins | None = None,
+    plugins: PluginManager | Mapping[str, object] | Callable[[], PluginManager] | None = None,
     clock: Clock | None = None,
     ids: Ids | None = None,
 ) -> Desk:

@@ -14,7 +14,10 @@ from ticketcore.domain.ticket import RequestedByType, Ticket
 from ticketcore.errors import Problem
 
 AMENDABLE = (*(name for name in UPDATABLE if name != "package"), "assigned_to", "watchers")
-"""The fields that a policy may amend: those of :data:`UPDATABLE` but the package, and ``assigned_to``, ``watchers``."""
+"""The fields that a policy may amend.
+
+Those of :data:`~ticketcore.domain.checks.UPDATABLE` but the package, and ``assigned_to``, ``watchers``.
+"""
 
 
 def amended(change: Change, fields: Mapping[str, Any], *, by: str) -> Change:

@@ -146,7 +146,7 @@ def ticketcore_validate(change: Change, action_by: str, settings: Any) -> Iterab
         settings: the plugin's settings; ``None`` if it has no class for them.
 
     Returns:
-        A problem for each thing: the name of a field (may be empty), and what is wrong with it.
+        A problem for each thing, with the name of a field (may be empty) and what is wrong with it.
 
     Raising: the change is refused.
     """

@@ -75,7 +75,8 @@ class Spec:
             first used. Each kind of record says what it is called with.
         aliases: other names by which the configuration may call it.
         config: the attrs class of its settings, the section ``plugins.NAME`` (``providers.NAME`` for a provider).
-            A field with ``metadata={"secret": True}`` is never shown. Without a class it has no settings.
+            A field with ``metadata={"secret": True}`` is never shown. Without a class it gets the settings of
+            its plugin, if that has any.
         capabilities: what it can do, in the words of its port.
         install_hint: what to do if the target cannot be imported, such as ``pip install ticketcore[smtp]``.
     """

@@ -39,6 +39,6 @@ def ticketcore_notifiers() -> list[NotifierSpec]:
             target="ticketcore_apprise.notifier:make",
             config=AppriseSettings,
             destinations=lambda settings: settings.urls,
-            install_hint="pip install ticketcore-apprise",
+            install_hint="install what ticketcore-apprise needs: pip install apprise",
         )
     ]
