@@ -254,7 +254,7 @@ FAILING = {
         "a value of the policy odd cannot be used (ZeroDivisionError: division by zero)",
     ),
     "value that cannot be compared": (
-        '{"priority": type("P", (), {"__eq__": lambda *_: 1 / 0, "__hash__": None})()}',
+        '{"priority": type("P", (), {"__eq__": lambda *_: 1 / 0, "__hash__": lambda *_: 1 / 0})()}',
         "a value of the policy odd cannot be used (ZeroDivisionError: division by zero)",
     ),
 }
