@@ -179,8 +179,9 @@ class Desk:
             # The built-in store needs no look at the installed plugins, which would cost every command 30 ms.
             from ticketcore.adapters.sql.repository import SqlRepository
 
-            is_default = is_default_database(self.config)
-            return SqlRepository(url, timeout=self.config.database.timeout, makes_folder=is_default)
+            folder = Path(url.removeprefix("sqlite:///")).parent
+            makes_folder = not folder.is_dir() and is_default_database(self.config)
+            return SqlRepository(url, timeout=self.config.database.timeout, makes_folder=makes_folder)
         return self.extensions.repository(url, self.config.database.timeout)
 
     @_once

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,7 +22,7 @@ from ticketcore.errors import (
     TicketcoreError,
     reason_of,
 )
-from ticketcore.plugin.manager import Health, PluginManager
+from ticketcore.plugin.manager import PluginManager
 from ticketcore.plugin.policies import PluginObservers, PluginPolicies
 from ticketcore.plugin.records import (
     CommandSpec,
@@ -34,6 +34,7 @@ from ticketcore.plugin.records import (
     TemplateFolderSpec,
 )
 from ticketcore.plugin.registry import Registered, load
+from ticketcore.serde import without_password
 from ticketcore.services.people import is_storable
 
 if TYPE_CHECKING:
@@ -96,18 +97,41 @@ class Extensions:
         self._lock = threading.RLock()
         self._notifiers: dict[str, Notifier] = {}
         self._destinations: dict[str, Sequence[str]] = {}
+        self._complained: set[str] = set()
         self._settings: dict[str, Any] = {}
         self.idle: dict[str, str] = {}
         """The plugins whose hooks are not called because a setting without a default is missing, and which."""
-        self._read_sections(
-            [self._find(NotifierSpec, name, f"notifiers[{place}]") for place, name in enumerate(config.notifiers)]
-        )
+        missing: list[PluginError] = []
+        problems = self._read_sections(list(self._turned_on(missing)), missing)
+        self._refuse(problems, missing)
         self.policies = PluginPolicies(manager, self._of_plugin, self.idle)
         self.observers = PluginObservers(manager, self._of_plugin, self.idle)
 
     # Settings.
 
-    def _read_sections(self, notifiers: Sequence[Registered]) -> None:
+    def _turned_on(self, missing: list[PluginError]) -> Iterator[Registered]:
+        """Yield the notifiers that the configuration turns on; those that are not there are ``missing``."""
+        for place, name in enumerate(self._config.notifiers):
+            try:
+                yield self._find(NotifierSpec, name, f"notifiers[{place}]")
+            except PluginError as error:
+                missing.append(error)
+
+    def _refuse(self, problems: Sequence[Problem], missing: Sequence[PluginError]) -> None:
+        """Raise all that is wrong, if anything is.
+
+        Raises:
+            ConfigError: settings are wrong; what is missing is told with them.
+            PluginError: only plugins are missing, or broken.
+        """
+        if problems:
+            raise self._source.error([*problems, *(Problem("", str(error)) for error in missing)])
+        if len(missing) == 1:
+            raise missing[0]
+        if missing:
+            raise PluginError(missing[0].plugin, "\n".join(map(str, missing)))
+
+    def _read_sections(self, notifiers: Sequence[Registered], missing: list[PluginError]) -> list[Problem]:
         """Read the section of each plugin that has one; those of ``notifiers``, which are turned on, are needed.
 
         A plugin without one gets its defaults. If it has a setting without a default, it is not set up yet: its hooks
@@ -118,7 +142,11 @@ class Extensions:
         known = self.manager.sections()
         needed = {self._section_of(record)[0] for record in notifiers}
         problems = _repeated(notifiers)
-        problems += [problem for path in given if path not in known for problem in self._unknown(path)]
+        for path in [path for path in given if path not in known]:
+            try:
+                problems += self._unknown(path)
+            except PluginError as error:
+                missing.append(error)
         for path, kind in known.items():
             made, wrong = self._section(kind, given.get(path), path)
             if path in given or path in needed:
@@ -126,13 +154,9 @@ class Extensions:
             elif wrong and (name := path.removeprefix("plugins.")) in self.manager.settings:
                 self.idle[name] = "; ".join(map(str, wrong))
             self._settings[path] = made
-        if problems:
-            raise self._source.error(problems)
-        for name, why in self.idle.items():
+        for name, why in self.idle.items() if not problems and not missing else ():
             _log.warning("plugin %s is idle until it is set up: %s", name, why)
-        for path, why in self.manager.contested.items():
-            if (name := path.removeprefix("plugins.")) in self.manager.settings:
-                self.idle[name] = why
+        return problems
 
     def _section(self, kind: type[Any], data: Any, path: str) -> tuple[Any, list[Problem]]:
         """Return a section as its class, or what is wrong with it or with the class."""
@@ -185,9 +209,10 @@ class Extensions:
                 raise PluginError("", f"{place}: {path}: {message}") from None
             raise PluginError(error.plugin, f"{place}: {path}: {error.message}", hint=error.hint) from None
 
-    def _public(self, problem: Problem) -> Problem:
-        """Return ``problem`` without what a placeholder stood for."""
-        return Problem(problem.field, "is not valid") if problem.field in self._source.filled else problem
+    def _located(self, record: Registered, problem: Problem) -> Problem:
+        """Return a problem of a record's settings with its path, and without what a placeholder stood for."""
+        path = f"{self._section_of(record)[0]}.{problem.field}"
+        return Problem(path, "is not valid" if path in self._source.filled else problem.message)
 
     def _unknown(self, path: str) -> list[Problem]:
         """Return the problem of a section that belongs to no class of settings.
@@ -218,6 +243,8 @@ class Extensions:
         if record.spec.section:
             return getattr(self._config, record.spec.section)
         path, kind = self._section_of(record)
+        if why := self.manager.denied.get((path, record.plugin)):
+            raise PluginError(record.plugin, why, hint="give what it registers another name")
         return None if kind is None else self._set_up(path, kind)
 
     def _section_of(self, record: Registered) -> tuple[str, type[Any] | None]:
@@ -244,25 +271,29 @@ class Extensions:
         with self._lock:
             if channel not in self._notifiers:
                 record, make = self.manager.load(NotifierSpec, channel)
-                self._notifiers[channel] = _made(record, "send", lambda: make(self._of(record)))
+                try:
+                    self._notifiers[channel] = _made(record, "send", lambda: make(self._of(record)))
+                except RejectedError as error:
+                    raise RejectedError([self._located(record, one) for one in error.problems]) from None
             return self._notifiers[channel]
 
     def destinations(self, channel: str) -> Sequence[str]:
         """Return the places to which one event goes over ``channel``; a single empty name where it has no names."""
-        with self._lock:
-            if channel not in self._destinations:
-                self._destinations[channel] = self._places(channel)
-            return self._destinations[channel]
+        found = self._destinations.get(channel)  # without a lock: at worst two threads ask at once
+        return self._places(channel) if found is None else found
 
     def _places(self, channel: str) -> Sequence[str]:
         record = self.manager.find(NotifierSpec, channel)
-        name_places: Callable[[Any], Any] | None = getattr(record.spec, "destinations", None)
+        name_places = cast("NotifierSpec", record.spec).destinations
         if name_places is None:
             return ("",)
         try:
-            return _place_names(name_places(self._of(record)))
+            self._destinations[channel] = _place_names(name_places(self._of(record)))
+            return self._destinations[channel]
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the change must not fail; its delivery will, and says why
-            _log.warning("notifier %s cannot say where it delivers to: %s", channel, reason_of(error))
+            if channel not in self._complained:
+                self._complained.add(channel)
+                _log.warning("notifier %s cannot say where it delivers to: %s", channel, reason_of(error))
             return ("",)
 
     def repository(self, url: str, timeout: float) -> Repository:
@@ -340,24 +371,15 @@ class Extensions:
             except ConfigError as error:
                 problems += error.problems
             except RejectedError as error:
-                path = self._section_of(record)[0]
-                problems += [self._public(Problem(f"{path}.{one.field}", one.message)) for one in error.problems]
+                problems += error.problems
         if config.ticket.provider != "internal":
             message = f"tickets live in the internal database; {config.ticket.provider!r} cannot take its place yet"
             problems.append(Problem("ticket.provider", message))
-        if problems:
-            raise self._source.error(problems)
-        if missing:
-            raise PluginError(missing[0].plugin, "\n".join(map(str, missing)))
+        self._refuse(problems, missing)
 
     def commands(self) -> list[CommandSpec]:
         """Return the commands of plugins, in order."""
         return self.manager.all(CommandSpec)
-
-    def healthy(self) -> bool:
-        """Return whether no plugin is broken, clashes or is idle."""
-        wrong = {Health.BROKEN, Health.CLASH}
-        return not self.idle and not any(info.health in wrong for info in self.manager.plugins)
 
 
 def _repeated(notifiers: Sequence[Registered]) -> list[Problem]:
@@ -382,7 +404,8 @@ def _made(record: Registered, method: str, make: Callable[[], Any]) -> Any:
         raise
     except (Exception, SystemExit) as error:
         hint = record.spec.install_hint if isinstance(error, ImportError) else ""
-        raise PluginError(record.plugin, f"{what} cannot be made: {reason_of(error)}", hint=hint) from error
+        reason = without_password(reason_of(error))
+        raise PluginError(record.plugin, f"{what} cannot be made: {reason}", hint=hint) from error
     if not callable(getattr(made, method, None)):
         raise PluginError(record.plugin, f"{what} cannot be used: {type(made).__name__} has no {method}()")
     return made

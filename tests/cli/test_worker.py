@@ -340,9 +340,16 @@ def test_health_is_written_after_every_run(done: Done, config: Path) -> None:
     assert [path.name for path in config.parent.iterdir() if "health" in path.name] == ["health.json"]
 
 
+def test_health_of_one_round_that_failed(run: Run, config: Path) -> None:
+    health = config.parent / "health.json"
+    (config.parent / "desk.db").write_text("this is no database" * 100, encoding="utf-8")
+    assert run("worker", "--once", "--health", str(health)).exit_code == 1
+    assert json.loads(health.read_text(encoding="utf-8"))["status"] == "failing"
+
+
 def test_health_of_one_round(run: Run, config: Path) -> None:
     health = config.parent / "health.json"
     health.write_text("of an earlier worker", encoding="utf-8")
     assert run("worker", "--once", "--health", str(health)).exit_code == 0
     found = json.loads(health.read_text(encoding="utf-8"))
-    assert (found["status"], list(found["jobs"])) == ("stopped", ["outbox", "escalations", "sla"])
+    assert (found["status"], list(found["jobs"])) == ("ok", ["outbox", "escalations", "sla"])

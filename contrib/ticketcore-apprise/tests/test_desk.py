@@ -166,7 +166,7 @@ def test_messages_wait_for_a_wrong_url_to_be_corrected(
     desk.tickets.create("Printer", requested_by=ANN, action_by=ANN)
     waiting = outbox(desk)["chat"]
     assert waiting.state == "PENDING"
-    assert waiting.last_error.startswith("urls.chat: is no URL of Slack")
+    assert waiting.last_error.startswith("plugins.apprise.urls.chat: is no URL of Slack")
     assert TOKEN not in waiting.last_error
 
 

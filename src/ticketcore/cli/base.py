@@ -94,7 +94,11 @@ def _shared_options() -> list[click.Parameter]:
         click.Option(["--json"], is_flag=True, help="Print JSON and nothing else.", **common),
         # Eager, because help is, and lists the commands of plugins.
         click.Option(
-            ["--no-plugins"], is_flag=True, is_eager=True, help="Load no plugins but the built-in ones.", **common
+            ["--no-plugins"],
+            is_flag=True,
+            is_eager=True,
+            help="Load no plugins but the built-in ones (an error where the configuration needs one).",
+            **common,
         ),
     ]
 

@@ -20,6 +20,7 @@ from ticketcore.cli.output import note, say
 if TYPE_CHECKING:
     from types import FrameType
 
+    from ticketcore.adapters.health import HealthFile
     from ticketcore.cli.session import Session
     from ticketcore.ports.scheduler import JobRun, Watch
 
@@ -89,13 +90,16 @@ def worker(
 
     with _stopped_by_signals() as stop, ExitStack() as around:
         watches: list[Watch] = [_Verbose(report)] if verbose else []
+        life: HealthFile | None = None
         if metrics is not None:
             watches.append(_serve_metrics(session, metrics, around))
         if health is not None:
-            watches.append(_write_health(session, health, around))
+            watches.append(life := _health_file(session, health))
         if not once:
             _introduce(session, only)
         well = session.desk.work(once=once, stop=stop, report=report, only=only or None, watches=watches)
+        if life is not None and stop.is_set():
+            life.stopped()
     if not once:
         note("worker: stopped")
     if once and not well:
@@ -139,15 +143,13 @@ def _serve_metrics(session: Session, address: tuple[str, int], around: ExitStack
     return found
 
 
-def _write_health(session: Session, path: Path, around: ExitStack) -> Watch:
+def _health_file(session: Session, path: Path) -> HealthFile:
     from ticketcore.adapters.health import HealthFile
 
     if not path.absolute().parent.is_dir():
         message = f"there is no folder {path.absolute().parent}"
         raise click.BadParameter(message, param_hint="'--health'")
-    found = HealthFile(path, session.desk.clock)
-    around.callback(found.stopped)
-    return found
+    return HealthFile(path, session.desk.clock)
 
 
 @contextmanager

@@ -41,8 +41,16 @@ def shown(config: Config, source: Source, settings: Mapping[str, Any]) -> list[S
     """
     return [
         Shown(path, _plain(value, path, source, hidden=secret), source.origin(path) or "default")
-        for path, value, secret in _values(config, "", source, settings)
+        for path, value, secret in [*_values(config, "", source, settings), *_unwritten(config, source, settings)]
     ]
+
+
+def _unwritten(config: Config, source: Source, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Yield what is in force for plugins that the configuration has no section for."""
+    written = {f"plugins.{name}" for name in config.plugins} | {f"providers.{name}" for name in config.providers}
+    for path, made in settings.items():
+        if path not in written and made is not None:
+            yield from _values(made, path, source, {path: made})
 
 
 def _values(

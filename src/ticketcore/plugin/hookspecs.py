@@ -119,7 +119,8 @@ def ticketcore_amend(change: Change, action_by: str, settings: Any) -> Mapping[s
     """Return the fields of the ticket that shall have other values than ``change`` gives them; none by default.
 
     Asked first. Each implementation sees what the ones before it have made of the change. Values are checked like
-    those that a user types; what was amended, and by which plugin, stands in the ticket's history.
+    those that a user types; what was amended, and by which plugin, stands in the ticket's history. The auto-assign
+    rules have decided before, by what was asked for.
 
     Args:
         change: what is about to be stored: ``change.before`` (``None`` for a new ticket) and ``change.after``.

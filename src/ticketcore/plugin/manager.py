@@ -102,6 +102,8 @@ class PluginManager:
         self._plugins: dict[str, object] = {}
         self.contested: dict[str, str] = {}
         """The sections that plugins have with different classes, so that they belong to neither, and whose they are."""
+        self.denied: dict[tuple[str, str], str] = {}
+        """For a section and a plugin that registers something with it: the plugin of that name, whose it is."""
         records: list[Registered] = []
         for name, plugin in builtin.items():
             info = PluginInfo(name=name, distribution=PROJECT, version=version)
@@ -168,6 +170,7 @@ class PluginManager:
 
     def sections(self) -> dict[str, type[Any]]:
         """Return the sections of the configuration that plugins have, and the class of each."""
+        # A plugin's own section comes first, and is its own whoever else wants it.
         return {
             path: next(iter(kinds.values())) for path, kinds in self._sections().items() if path not in self.contested
         }
@@ -274,6 +277,12 @@ class PluginManager:
         for path, kinds in self._sections().items():
             if len(set(kinds.values())) > 1:
                 owners = {name: f"{name} ({self._infos[name].source})" for name in kinds}
+                own = path.removeprefix("plugins.")
+                if own in self._settings:
+                    for name in kinds.keys() - {own}:
+                        self.denied[path, name] = f"the section {path} belongs to the plugin {owners[own]}"
+                        clashes.setdefault(name, []).append(self.denied[path, name])
+                    continue
                 self.contested[path] = f"the section {path} belongs to {' and '.join(owners.values())}"
                 for name in kinds:
                     others = ", ".join(words for owner, words in owners.items() if owner != name)

@@ -177,8 +177,8 @@ class Changes:
         return stored
 
     def _once(self, build: Callable[[Transaction, datetime], Change | Ticket], action_by: str) -> Ticket:
-        # Asked for first: loading plugins may take a while, and nobody else can write during a transaction.
-        amendments = self.policies.amendments()
+        # Asked for first: plugins may take their time, and nobody else can write during a transaction.
+        amendments, places = self.policies.amendments(), self.notices.places()
         with self.repository.transaction() as tx:
             now = self.clock.now()
             wrong = _actor_problems(action_by)
@@ -207,7 +207,7 @@ class Changes:
             tx.add_many(rows)
             if change.comment is not None:
                 tx.add(change.comment)
-            messages = self.notices.plan(tx, change, stored, action_by, now)
+            messages = self.notices.plan(tx, change, stored, action_by, now, places)
             tx.add_many(messages)
         self.dispatcher.deliver_inline(messages)
         return stored

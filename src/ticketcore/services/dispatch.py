@@ -154,7 +154,8 @@ class Dispatcher:
             with self.repository.transaction() as tx:
                 claimed = tx.claim(due, now + timedelta(seconds=self.settings.lease))
             taken, told = time.monotonic(), math.inf
-            for message in claimed:
+            # An observer has no time limit, so it comes after all that people wait for.
+            for message in sorted(claimed, key=lambda one: one.channel.startswith(OBSERVER)):
                 # Told to stop, it finishes the batch, but does not wait for ever for a server that hangs; and one
                 # that took longer than its lease may be somebody else's by now.
                 told = min(told, time.monotonic()) if stop.is_set() else math.inf

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define
@@ -64,27 +64,50 @@ class Notices:
     observers: Callable[[], Sequence[str]]
     """The plugins that want to be told of every change."""
 
+    def places(self) -> dict[str, Sequence[str]]:
+        """Return the places to which one event goes over each channel but mail; plugins say so, so ask in good time."""
+        return {channel: self.destinations(channel) for channel in self.channels if channel != EMAIL}
+
     def plan(
-        self, tx: Transaction, change: Change, ticket: Ticket, action_by: str, now: datetime
+        self,
+        tx: Transaction,
+        change: Change,
+        ticket: Ticket,
+        action_by: str,
+        now: datetime,
+        places: Mapping[str, Sequence[str]],
     ) -> list[OutboxMessage]:
         """Return what is to be sent because of ``change``, which made ``ticket``; nothing is sent yet."""
-        told = [self._observed(change, ticket, name, action_by, now) for name in self.observers()]
-        if not self.channels or not (change.event or change.raise_alert):
-            return told
+        messages = self._news(tx, change, ticket, action_by, now, places) if change.event or change.raise_alert else []
+        # People first: a plugin may take its time.
+        return messages + [self._observed(change, ticket, name, action_by, now) for name in self.observers()]
+
+    def _news(
+        self,
+        tx: Transaction,
+        change: Change,
+        ticket: Ticket,
+        action_by: str,
+        now: datetime,
+        places: Mapping[str, Sequence[str]],
+    ) -> list[OutboxMessage]:
+        """Return the messages that tell people and systems of ``change``."""
         messages: list[OutboxMessage] = []
+        if not self.channels:
+            return messages
         assignee = find_person(tx, ticket.assigned_to)
         values = _values(ticket, change, assignee.name if assignee else ticket.assigned_to, display_name(tx, action_by))
         if change.event is not None:
             payload = values | {"event": change.event}
             to = _recipients(tx, ticket, assignee)
-            messages += self._messages(change, ticket, change.event, payload, to, None, now)
+            messages += self._messages(change, ticket, change.event, payload, to, None, now, places)
         if change.raise_alert:
             contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)
             to = tuple(_addresses(tx, contacts.to))
             cc = [address for address in _addresses(tx, contacts.cc) if address not in to]
             payload = values | {"event": NotifyCode.ESCALATION_ALERT}
-            messages += self._messages(change, ticket, NotifyCode.ESCALATION_ALERT, payload, to, cc, now)
-        return messages + told  # people first: a plugin may take its time
+            messages += self._messages(change, ticket, NotifyCode.ESCALATION_ALERT, payload, to, cc, now, places)
+        return messages
 
     def _messages(
         self,
@@ -95,6 +118,7 @@ class Notices:
         to: Sequence[str],
         cc: Sequence[str] | None,
         now: datetime,
+        places: Mapping[str, Sequence[str]],
     ) -> list[OutboxMessage]:
         """Return one mail for each address, and one message for each destination of each other channel.
 
@@ -116,9 +140,7 @@ class Notices:
                     "changes": to_plain(change.entries),
                     "at": now.isoformat(),
                 }
-                messages += [
-                    self._message(ticket, event, channel, place, context, now) for place in self.destinations(channel)
-                ]
+                messages += [self._message(ticket, event, channel, place, context, now) for place in places[channel]]
         return messages
 
     def _observed(self, change: Change, ticket: Ticket, plugin: str, action_by: str, now: datetime) -> OutboxMessage:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class MakeDesk(Protocol):
     """What ``ticketcore_make_desk`` is."""
 
-    def __call__(self, url: str = "memory:", **sections: Any) -> Desk:
+    def __call__(self, url: str | None = None, **sections: Any) -> Desk:
         """Open a desk on the store ``url``; ``sections`` replace those of the configuration, by name.
 
         Raises:
@@ -116,12 +116,13 @@ def ticketcore_make_desk(
 
     opened: list[Desk] = []
 
-    def make(url: str = "memory:", **sections: Any) -> Desk:
+    def make(url: str | None = None, **sections: Any) -> Desk:
         __tracebackhide__ = True
         for name, section in sections.items():
             _require_section(ticketcore_config, name, section)
         database = sections.pop("database", ticketcore_config.database)
-        config = evolve(ticketcore_config, database=evolve(database, url=url), **sections)
+        database = database if url is None else evolve(database, url=url)
+        config = evolve(ticketcore_config, database=database, **sections)
         opened.append(open_desk(config, clock=ticketcore_clock))
         return opened[-1]
 
