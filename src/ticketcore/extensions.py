@@ -304,7 +304,8 @@ class Extensions:
             ConfigError: a setting is missing.
         """
         scheme = url.partition(":")[0].partition("+")[0]
-        record, make = self.manager.load(RepositorySpec, scheme)
+        record = self._find(RepositorySpec, scheme, "database.url")
+        make = load(record)
         more = {} if record.spec.config is None else {"settings": self._of(record)}
         store: Repository = _made(record, "transaction", lambda: make(url, timeout=timeout, **more))
         return store

@@ -228,3 +228,15 @@ def test_a_misspelt_command_is_answered_with_the_nearest(run: Run) -> None:
     assert result.exit_code == 2
     assert "Error: No such command 'lst'. Did you mean list?" in result.stderr
     assert "Plugins are switched off." in run("--no-plugins", "night-report").stderr
+
+
+def test_what_a_placeholder_stood_for_is_not_shown_where_no_store_has_such_urls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORE", "hunter2")
+    file = tmp_path / "desk.yaml"
+    file.write_text("database:\n  url: ${STORE}:///desk\n", encoding="utf-8")
+    with open_desk(file) as desk, pytest.raises(PluginError) as caught:
+        desk.store_status()
+    expected = f"{file}:2: database.url: what the placeholder stands for is no repository; known: memory, sqlite"
+    assert str(caught.value) == expected

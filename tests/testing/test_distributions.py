@@ -72,8 +72,10 @@ def test_uninstalled_it_leaves_nothing(install: Installer) -> None:
 
 
 def test_what_the_test_itself_took_off_the_path_is_no_error(install: Installer) -> None:
-    sys.path.remove(str(install("guest_three", SOURCE)))
+    site = str(install("guest_three", SOURCE))
+    sys.path.remove(site)
     install.uninstall()
+    assert site not in sys.path
 
 
 def test_a_name_can_be_used_again_with_another_text(install: Installer, tmp_path: Path) -> None:

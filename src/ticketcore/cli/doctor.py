@@ -56,4 +56,5 @@ def doctor(timeout: float) -> None:
 
 def _sum(found: list[Finding]) -> str:
     counts = Counter(finding.state.value for finding in found)
-    return ", ".join(f"{counts[state]} {state}" for state in ("ok", "warning", "failed") if counts[state])
+    words = {"ok": "ok", "warning": "warning" if counts["warning"] == 1 else "warnings", "failed": "failed"}
+    return ", ".join(f"{counts[state]} {word}" for state, word in words.items() if counts[state])

@@ -99,7 +99,7 @@ class Terms:
             where = (one_of("status", ACTIVE), Condition("guid", Op.GT, after))
             with self.repository.transaction(read_only=True) as tx:
                 found = tx.find(Query(Ticket, where, (Order("guid"),), limit=_BATCH))
-                wrong = [ticket for ticket in found if self._recomputed(tx, ticket, ticket.updated_date) is not None]
+                wrong = [ticket for ticket in found if self._recomputed(tx, ticket) is not None]
             yield from wrong
             after = found[-1].guid if len(found) == _BATCH else None
 
@@ -107,14 +107,14 @@ class Terms:
         """Change a ticket if that is still necessary; return whether it was."""
         made: list[Change | None] = []
 
-        def rule(tx: Transaction, stored: Ticket, now: datetime) -> Change | None:
-            made.append(self._recomputed(tx, stored, now))
+        def rule(tx: Transaction, stored: Ticket, _now: datetime) -> Change | None:
+            made.append(self._recomputed(tx, stored))
             return made[-1]
 
         self.changes.apply(ticket.guid, rule, action_by=ACTOR)
         return made[-1] is not None
 
-    def _recomputed(self, tx: Transaction, ticket: Ticket, _now: datetime) -> Change | None:
+    def _recomputed(self, tx: Transaction, ticket: Ticket) -> Change | None:
         if not ticket.is_active:
             return None  # it was finished in the meantime
         return terms_changed(ticket, with_deadlines(tx, self.settings, ticket, trail(tx, ticket.guid)))
