@@ -56,6 +56,7 @@ _elsewhere = sorted(
 nitpick_ignore_regex = [
     (r"py:.*", rf"({'|'.join(_elsewhere)})\..+"),
     (r"py:class", r"(ticketcore\..+\.)?_?[A-Z]"),  # type variables
+    (r"py:class", r"ticketcore\.groups\.once"),  # a property to whoever uses a desk
     (r"py:class", r"ticketcore\.cli\..+"),  # only what plugins need of it is described
 ]
 
@@ -87,7 +88,10 @@ def _resolve_annotations(_app: Sphinx) -> None:
             if isinstance(cls, type) and cls.__module__ == module.__name__ and attrs.has(cls):
                 constructor = vars(cls).get("__init__")
                 if constructor is not None:
-                    constructor.__annotations__ = get_type_hints(constructor, vars(module))
+                    names: dict[str, Any] = {}
+                    for base in reversed(cls.__mro__):  # it has the annotations of inherited fields too
+                        names |= vars(sys.modules[base.__module__])
+                    constructor.__annotations__ = get_type_hints(constructor, names)
 
 
 def _keep_the_colon(_app: Sphinx, what: str, *args: Any) -> None:

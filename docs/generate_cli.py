@@ -38,7 +38,7 @@ Exit status:
 |      2 | Wrong usage: an unknown option, or a value outside a fixed list.                    |
 |      3 | The configuration is wrong.                                                         |
 |      4 | A plugin that the configuration needs is missing or broken.                         |
-|      5 | Part of many failed: some tickets of `check-escalations --escalate` were escalated. |
+|      5 | Part of many failed: `check-escalations --escalate`, `check-recurring`, `bulk`.     |
 |    130 | Interrupted.                                                                        |
 
 An error is printed on standard error as `Error: ...`, one line for each problem. With `TICKETCORE_DEBUG=1` in the

@@ -15,10 +15,26 @@ if TYPE_CHECKING:
     from ticketcore.desk import Desk, open_desk
     from ticketcore.domain.events import OutboxMessage, TicketEvent
     from ticketcore.domain.history import HistoryEntry
+    from ticketcore.domain.links import TicketLink
+    from ticketcore.domain.merging import MergePreview
     from ticketcore.domain.people import Person, User
-    from ticketcore.domain.policy import AssignRule, RaciContacts, SlaPolicy
+    from ticketcore.domain.policy import AssignRule, AssignStrategy, RaciContacts, SlaPolicy
+    from ticketcore.domain.pull_request import PullRequest
+    from ticketcore.domain.recurrence import CatchUp, Schedule
+    from ticketcore.domain.template import Template, TemplateTask
     from ticketcore.domain.ticket import Priority, RequestedByType, Status, Ticket, TicketType
-    from ticketcore.domain.work import Comment
+    from ticketcore.domain.version import VERSION_REGISTRY
+    from ticketcore.domain.versioning import TicketContent, TicketVersion, VersionSummary
+    from ticketcore.domain.work import (
+        Comment,
+        Link,
+        LinkType,
+        Signoff,
+        SignoffStatus,
+        Task,
+        TaskStatus,
+        TimeEntry,
+    )
     from ticketcore.errors import (
         ConfigError,
         ConflictError,
@@ -38,14 +54,30 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ticketcore.domain.pull_request": ("PullRequest",),
+    "ticketcore.domain.versioning": ("TicketContent", "TicketVersion", "VersionSummary"),
     "ticketcore.adapters.system": ("PlayedClock",),
     "ticketcore.desk": ("Desk", "open_desk"),
     "ticketcore.domain.events": ("OutboxMessage", "TicketEvent"),
     "ticketcore.domain.history": ("HistoryEntry",),
+    "ticketcore.domain.links": ("TicketLink",),
+    "ticketcore.domain.merging": ("MergePreview",),
     "ticketcore.domain.people": ("Person", "User"),
-    "ticketcore.domain.policy": ("AssignRule", "RaciContacts", "SlaPolicy"),
+    "ticketcore.domain.policy": ("AssignRule", "AssignStrategy", "RaciContacts", "SlaPolicy"),
+    "ticketcore.domain.recurrence": ("CatchUp", "Schedule"),
+    "ticketcore.domain.template": ("Template", "TemplateTask"),
     "ticketcore.domain.ticket": ("Priority", "RequestedByType", "Status", "Ticket", "TicketType"),
-    "ticketcore.domain.work": ("Comment",),
+    "ticketcore.domain.version": ("VERSION_REGISTRY",),
+    "ticketcore.domain.work": (
+        "Comment",
+        "Link",
+        "LinkType",
+        "Signoff",
+        "SignoffStatus",
+        "Task",
+        "TaskStatus",
+        "TimeEntry",
+    ),
     "ticketcore.errors": (
         "ConfigError",
         "ConflictError",
@@ -65,7 +97,10 @@ _HOMES = {
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "VERSION_REGISTRY",
     "AssignRule",
+    "AssignStrategy",
+    "CatchUp",
     "Comment",
     "ConfigError",
     "ConflictError",
@@ -73,6 +108,9 @@ __all__ = [
     "ForbiddenError",
     "HistoryEntry",
     "InvalidTransitionError",
+    "Link",
+    "LinkType",
+    "MergePreview",
     "NotFoundError",
     "NotifierError",
     "OutboxMessage",
@@ -81,18 +119,31 @@ __all__ = [
     "PluginError",
     "Priority",
     "Problem",
+    "PullRequest",
     "RaciContacts",
     "RejectedError",
     "RenderError",
     "RepositoryError",
     "RequestedByType",
+    "Schedule",
+    "Signoff",
+    "SignoffStatus",
     "SlaPolicy",
     "Status",
+    "Task",
+    "TaskStatus",
+    "Template",
+    "TemplateTask",
     "Ticket",
+    "TicketContent",
     "TicketEvent",
+    "TicketLink",
     "TicketType",
+    "TicketVersion",
     "TicketcoreError",
+    "TimeEntry",
     "User",
+    "VersionSummary",
     "__version__",
     "hookimpl",
     "open_desk",

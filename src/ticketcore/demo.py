@@ -35,7 +35,7 @@ class DemoResult:
     sla: dict[str, str]
     """How each ticket (by guid) stands with its deadlines at the end of the day."""
     names: dict[str, str]
-    """What to show for each assignee."""
+    """What to show for each assignee, and for who acted."""
     trail_of: Ticket
     trail: list[HistoryEntry]
     mails: list[tuple[datetime, str, str, str]]
@@ -66,12 +66,14 @@ def play(folder: Path, *, day: datetime | None = None) -> DemoResult:
         refused = _day(desk, clock)
         tickets = desk.queries.get_tickets_by_filter()
         escalated = desk.tickets.read_by_number(2)
+        trail = desk.queries.get_history(escalated)
+        involved = [ticket.assigned_to for ticket in tickets] + [row.action_by for row in trail]
         return DemoResult(
             tickets=tickets,
             sla={ticket.guid: desk.sla_words(ticket) for ticket in tickets},
-            names=desk.people.names(ticket.assigned_to for ticket in tickets),
+            names=desk.people.names(involved),
             trail_of=escalated,
-            trail=desk.queries.get_history(escalated),
+            trail=trail,
             mails=_mails(desk),
             summary=desk.queries.get_status_summary(),
             refused=refused,
@@ -115,6 +117,13 @@ def _prepare(desk: Desk) -> None:
         informed="maya@example.com",
         action_by="ann",
     )
+    desk.templates.add_template(
+        "BACKUP_TEST",
+        subject="Test of the backups, {{ date }}",
+        tasks=[{"name": "Restore a file"}, {"name": "Restore the database"}],
+        action_by="ann",
+    )
+    desk.recurring.create_recurring("BACKUP_TEST", "0 9 * * *", "IT", created_by="ann", timezone="UTC")
 
 
 def _day(desk: Desk, clock: PlayedClock) -> str:
@@ -160,10 +169,19 @@ def _day(desk: Desk, clock: PlayedClock) -> str:
     for late in desk.sla.check_escalation_due():
         tickets.escalate_due(late, action_by="scheduler")
     clock.advance(minutes=5)
+    wireless = tickets.create("The wireless is gone too", project="NETWORK", requested_by="maya", action_by="maya")
+    tickets.merge(wireless, network.guid, action_by="bo")
     tickets.change_status(network.guid, "IN_PROGRESS", action_by="bo", notes="Looking at the switch.")
+    power = desk.tasks.add_task(network.guid, "Put the switch on a second circuit", assigned_to="bo", action_by="bo")
     comments.add_comment(network, "The core switch lost power.", commented_by="bo", is_internal=True)
     tickets.resolve(printer.guid, action_by="ann", notes="Roller replaced.")
     clock.advance(minutes=35)
+    desk.tasks.complete_task(power.guid, action_by="bo")
+    desk.time.log_time(network.guid, "bo", 35, "Found the fuse", action_by="bo")
+    tickets.add_analysis(network.guid, "One fuse feeds the whole rack.", action_by="bo")
+    desk.signoffs.request_signoff(network.guid, ["ann"], requested_by="bo")
+    desk.signoffs.sign_off(network.guid, "ann", approved=True, note="Seen it myself.")
+    desk.recurring.check_due_recurring()
     tickets.resolve(network.guid, action_by="bo", notes="Power is back, the switch is on a second circuit.")
     tickets.close(printer.guid, action_by="maya")
 

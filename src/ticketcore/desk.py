@@ -6,11 +6,18 @@ import threading
 from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo
 
 from ticketcore.adapters.system import SystemClock, SystemIds
-from ticketcore.config.loader import Loaded, is_default_database, problems_of, read_config, with_defaults
+from ticketcore.config.loader import (
+    Loaded,
+    is_default_database,
+    problems_of,
+    provider_problems,
+    read_config,
+    with_defaults,
+)
 from ticketcore.config.schema import Config
 from ticketcore.config.source import Source
 from ticketcore.domain.jobs import JobState
@@ -20,58 +27,30 @@ from ticketcore.domain.sla import describe
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.workflow import Workflow
 from ticketcore.errors import ConfigError, Problem
+from ticketcore.groups import Groups, once
 from ticketcore.ports.extension import Amendment, Verdict
 from ticketcore.ports.repository import Repository, StoreStatus
 from ticketcore.ports.scheduler import Job, Watch
 from ticketcore.ports.system import Clock, Ids
-from ticketcore.services.assignment import Rules
 from ticketcore.services.changes import Changes
-from ticketcore.services.comments import Comments
-from ticketcore.services.dispatch import DeliverySettings, Dispatcher, Notifications
-from ticketcore.services.jobs import Escalations, Figures, Noted, Terms, figures
-from ticketcore.services.lifecycle import Tickets
+from ticketcore.services.dispatch import DeliverySettings, Dispatcher
 from ticketcore.services.notices import Notices
-from ticketcore.services.people import People
-from ticketcore.services.queries import Queries
-from ticketcore.services.sla import Sla, SlaSettings
+from ticketcore.services.sla import SlaSettings
 
 if TYPE_CHECKING:
     from ticketcore.adapters.rendering import JinjaRenderer
     from ticketcore.extensions import Extensions
     from ticketcore.plugin.manager import PluginManager
     from ticketcore.ports.provider import Provider
-    from ticketcore.ports.workflow import WorkflowEngine
+    from ticketcore.ports.render import Placeholders
+    from ticketcore.ports.workflow import WorkflowEngine, Workflows
+    from ticketcore.services.jobs import Figures
 
 
-T = TypeVar("T")
-
-
-class _once(Generic[T]):  # noqa: N801 - reads like the property that it is
-    """A property that is made when it is first asked for, once, also when several threads ask at the same moment."""
-
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        self._make = make
-        self._name = make.__name__
-        self.__doc__ = make.__doc__
-
-    @overload
-    def __get__(self, instance: None, owner: type[Any]) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type[Any]) -> T: ...
-    def __get__(self, instance: Any, owner: type[Any]) -> Any:
-        """Return what was made; from then on it is a plain attribute."""
-        if instance is None:
-            return self
-        with instance._lock:  # noqa: SLF001 - the lock of the object whose property this is
-            if self._name not in instance.__dict__:
-                instance.__dict__[self._name] = self._make(instance)
-            return instance.__dict__[self._name]
-
-
-class Desk:
+class Desk(Groups):
     """A ticket desk: one configuration, one store, and the operations on it in groups.
 
-    ``tickets``, ``comments``, ``rules``, ``sla``, ``people``, ``queries`` and ``notifications`` are the groups.
+    The groups are those of :class:`ticketcore.groups.Groups`: ``tickets``, ``tasks``, ``comments`` and so on.
     A desk is a context manager (leaving it closes the store) and safe to share between threads. Nothing is
     opened and no plugin is loaded before it is needed.
     """
@@ -123,46 +102,9 @@ class Desk:
         if "repository" in self.__dict__:
             self.repository.close()
 
-    # The groups of operations.
-
-    @_once
-    def tickets(self) -> Tickets:
-        """Tickets: made, read, changed, moved, assigned, watched."""
-        return Tickets(self._changes, _LazyWorkflows(self), self.default_package, self.zone)
-
-    @_once
-    def comments(self) -> Comments:
-        """Comments on tickets."""
-        return Comments(self._changes)
-
-    @_once
-    def rules(self) -> Rules:
-        """Auto-assign rules."""
-        return Rules(self.repository)
-
-    @_once
-    def sla(self) -> Sla:
-        """Service levels: policies, contacts, escalations that are due."""
-        return Sla(self.repository, self.clock, self._sla_settings)
-
-    @_once
-    def people(self) -> People:
-        """The people who raise tickets and work on them."""
-        return People(self.repository, self.clock, self.ids)
-
-    @_once
-    def queries(self) -> Queries:
-        """Questions about tickets."""
-        return Queries(self.repository, self.clock, self.zone)
-
-    @_once
-    def notifications(self) -> Notifications:
-        """The outbox."""
-        return Notifications(self.repository, self.clock, self._dispatcher)
-
     # What they are made of.
 
-    @_once
+    @once
     def repository(self) -> Repository:
         """The store, opened when it is first used.
 
@@ -184,7 +126,19 @@ class Desk:
             return SqlRepository(url, timeout=self.config.database.timeout, makes_folder=makes_folder)
         return self.extensions.repository(url, self.config.database.timeout)
 
-    @_once
+    @once
+    def _store(self) -> Repository:
+        """The store, for operations.
+
+        Raises:
+            ConfigError: tickets are to go elsewhere, or the URL of the store cannot be read.
+            PluginError: no plugin brings the store that the URL names.
+        """
+        if problems := provider_problems(self.config, self.source):
+            raise self.source.error(problems)
+        return self.repository
+
+    @once
     def plugins(self) -> PluginManager:
         """All plugins, loaded when one is first needed.
 
@@ -198,7 +152,7 @@ class Desk:
         given = self._given_plugins() if callable(self._given_plugins) else self._given_plugins
         return given if isinstance(given, PluginManager) else load_plugins(__version__, local=given)
 
-    @_once
+    @once
     def extensions(self) -> Extensions:
         """What plugins bring to this desk, with the settings of its configuration.
 
@@ -210,7 +164,7 @@ class Desk:
 
         return Extensions(self.plugins, self.config, self.source)
 
-    @_once
+    @once
     def _sla_settings(self) -> SlaSettings:
         section = self.config.sla
         defaults = {
@@ -218,7 +172,7 @@ class Desk:
         }
         return SlaSettings(defaults, frozenset(section.pause), section.recompute)
 
-    @_once
+    @once
     def _delivery(self) -> DeliverySettings:
         section = self.config.scheduler
         return DeliverySettings(
@@ -228,26 +182,29 @@ class Desk:
             attempts=section.attempts,
         )
 
-    @_once
+    @once
     def _changes(self) -> Changes:
-        lease = self._delivery.inline_lease
         return Changes(
-            repository=self.repository,
+            repository=self._store,
             clock=self.clock,
             ids=self.ids,
             policies=_LazyPolicies(self),
             sla=self._sla_settings,
-            notices=Notices(
-                self.ids,
-                self.config.notifiers,
-                lease,
-                destinations=lambda channel: self.extensions.destinations(channel),  # noqa: PLW0108 - not before it is needed
-                observers=lambda: self.extensions.observers.names(),  # noqa: PLW0108 - the same
-            ),
+            notices=self._notices,
             dispatcher=self._dispatcher,
         )
 
-    @_once
+    @once
+    def _notices(self) -> Notices:
+        return Notices(
+            self.ids,
+            self.config.notifiers,
+            self._delivery.inline_lease,
+            destinations=lambda channel: self.extensions.destinations(channel),  # noqa: PLW0108 - not before it is needed
+            observers=lambda: self.extensions.observers.names(),  # noqa: PLW0108 - the same
+        )
+
+    @once
     def _dispatcher(self) -> Dispatcher:
         return Dispatcher(
             self.repository,
@@ -258,7 +215,17 @@ class Desk:
             settings=self._delivery,
         )
 
-    @_once
+    @once
+    def _workflows(self) -> Workflows:
+        return _LazyWorkflows(self)
+
+    @once
+    def _placeholders(self) -> Placeholders:
+        from ticketcore.adapters.placeholders import JinjaPlaceholders
+
+        return JinjaPlaceholders()
+
+    @once
     def _renderer(self) -> JinjaRenderer:
         from ticketcore.adapters.rendering import JinjaRenderer
 
@@ -318,16 +285,20 @@ class Desk:
         """Return the jobs that keep the desk going; those with an interval of 0 in the configuration are left out.
 
         ``outbox`` delivers what is due, ``escalations`` escalates the tickets that are past a deadline, ``sla`` gives
-        open tickets new deadlines after service levels have changed. Every run is noted in the store.
+        open tickets new deadlines after service levels have changed, ``recurring`` makes the tickets of the schedules
+        that are due. Every run is noted in the store.
 
         Args:
             watches: who else is told of every run.
         """
+        from ticketcore.services.jobs import Escalations, Noted, Recurrences, Terms
+
         every = self.config.scheduler.jobs
         runs: dict[str, Callable[[threading.Event], str]] = {
             "outbox": lambda stop: str(self._dispatcher.run_due(stop)),
             "escalations": Escalations(self.sla, self.tickets).run,
             "sla": Terms(self.repository, self._changes, self._sla_settings).run,
+            "recurring": Recurrences(self.recurring).run,
         }
         noted = Noted(self.repository, self.clock, watches)
         jobs = [Job(name, getattr(every, name), run) for name, run in runs.items()]
@@ -367,6 +338,8 @@ class Desk:
 
     def figures(self) -> Figures:
         """Return what metrics show of the store."""
+        from ticketcore.services.jobs import figures
+
         return figures(self.repository, self.clock)
 
     def job_states(self) -> list[JobState]:
@@ -399,10 +372,10 @@ class _LazyWorkflows:
 
     def engine(self, package: str) -> WorkflowEngine:
         """Return the machine for the tickets of ``package``."""
-        return self._workflows.engine(package)
+        return self._machines.engine(package)
 
-    @_once
-    def _workflows(self) -> _PackageWorkflows:
+    @once
+    def _machines(self) -> _PackageWorkflows:
         from ticketcore.adapters.workflow import PackageWorkflows
 
         section = self._desk.config.workflow

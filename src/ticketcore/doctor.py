@@ -78,6 +78,7 @@ def examine(desk: Desk, *, timeout: float = 10.0) -> Iterator[Finding]:
     if _works(lambda: desk.store_status().ready):
         yield from _guarded("outbox", lambda: _outbox(desk))
         yield from _guarded("jobs", lambda: _jobs(desk))
+        yield from _guarded("schedules", lambda: _schedules(desk))
 
 
 def _guarded(subject: str, check: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
@@ -265,3 +266,10 @@ def _jobs(desk: Desk) -> Iterator[Finding]:
             yield Finding(subject, State.WARNING, f"last ran {state.last_run:%Y-%m-%d %H:%M} UTC", hint)
         else:
             yield Finding(subject, State.OK, f"last ran {state.last_run:%Y-%m-%d %H:%M} UTC")
+
+
+def _schedules(desk: Desk) -> Iterator[Finding]:
+    hint = "mend the cause, and it is made up for; see: ticketcore list-recurring"
+    for schedule in desk.recurring.list_recurring():
+        if schedule.active and schedule.last_error:
+            yield Finding(f"schedule {schedule.template_name}", State.WARNING, schedule.last_error, hint)

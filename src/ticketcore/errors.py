@@ -84,11 +84,23 @@ _SHOWN = 60
 
 
 def _shown(key: object) -> str:
-    """Return ``key`` as far as it fits a message; a number of thousands of digits has no text at all."""
+    """Return ``key`` as far as it fits a message."""
     if isinstance(key, int) and key.bit_length() > _SHOWN * 3:
         return "with so large a number"
-    text = str(key)
+    text = " ".join(key.split()) if isinstance(key, str) else quoted(key)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+_QUOTED = 300
+
+
+def quoted(value: object) -> str:
+    """Return ``value`` in Python's notation, as far as it fits a message."""
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits has no text at all
+        return f"a value of the type {type(value).__name__}"
+    return text if len(text) <= _QUOTED else f"{text[:_QUOTED]}…"
 
 
 class NotFoundError(TicketcoreError, ValueError):
@@ -114,13 +126,13 @@ class InvalidTransitionError(RejectedError):
 
     code = "invalid-transition"
 
-    def __init__(self, status: str, wanted: str, allowed: Sequence[str]) -> None:
-        """Keep the current ``status``, the ``wanted`` one and the ``allowed`` ones."""
+    def __init__(self, status: str, wanted: str, allowed: Sequence[str], *, kind: str = "ticket") -> None:
+        """Keep the current ``status``, the ``wanted`` one and the ``allowed`` ones; ``kind`` says of what."""
         self.status = status
         self.wanted = wanted
         self.allowed = tuple(allowed)
         choice = ", ".join(self.allowed) or "nothing"
-        message = f"a ticket that is {status} cannot become {wanted}; allowed from here: {choice}"
+        message = f"a {kind} that is {status} cannot become {wanted}; allowed from here: {choice}"
         super().__init__([Problem("status", message)])
 
 

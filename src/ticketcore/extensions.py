@@ -6,10 +6,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ticketcore.config.loader import section
+from ticketcore.config.loader import provider_problems, section
 from ticketcore.config.schema import Config
 from ticketcore.config.source import Source
 from ticketcore.domain.checks import NAME_LENGTH
@@ -28,12 +29,14 @@ from ticketcore.plugin.records import (
     CommandSpec,
     NotifierSpec,
     ProviderSpec,
+    RecurringTypeSpec,
     RepositorySpec,
     SchedulerSpec,
     Spec,
     TemplateFolderSpec,
 )
 from ticketcore.plugin.registry import Registered, load
+from ticketcore.ports.extension import RecurringType
 from ticketcore.serde import without_password
 from ticketcore.services.people import is_storable
 
@@ -332,6 +335,17 @@ class Extensions:
         provider: Provider = _made(record, "check", lambda: make(self._of(record), desk=desk))
         return provider
 
+    def recurring_type(self, name: str, desk: object) -> RecurringType:
+        """Return the kind of thing that recurs under the module type ``name``, for ``desk``.
+
+        Raises:
+            PluginError: there is none, or it cannot be loaded.
+        """
+        record, make = self.manager.load(RecurringTypeSpec, name)
+        spec = cast("RecurringTypeSpec", record.spec)
+        check = spec.check or (lambda _desk, _schedule: None)
+        return RecurringType(spec.name, partial(check, desk), partial(make, desk), spec.settles)
+
     def template_folders(self) -> list[Path]:
         """Return the folders of templates of all plugins, in order; one that is not there is left out."""
         found: list[Path] = []
@@ -373,9 +387,7 @@ class Extensions:
                 problems += error.problems
             except RejectedError as error:
                 problems += error.problems
-        if config.ticket.provider != "internal":
-            message = f"tickets live in the internal database; {config.ticket.provider!r} cannot take its place yet"
-            problems.append(Problem("ticket.provider", message))
+        problems += provider_problems(config, self._source)
         self._refuse(problems, missing)
 
     def commands(self) -> list[CommandSpec]:

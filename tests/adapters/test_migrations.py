@@ -18,7 +18,7 @@ from ticketcore.adapters.sql.migrate import alembic_config
 from ticketcore.adapters.sql.tables import REVISIONS
 from ticketcore.cli.main import cli
 from ticketcore.desk import Desk
-from ticketcore.domain.policy import SlaPolicy
+from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.errors import SchemaError
 
 MakeDesk = Callable[..., Desk]
@@ -183,14 +183,21 @@ def tables(connection: sqlite3.Connection) -> list[str]:
     return sorted(name for (name,) in found if name != "alembic_version")
 
 
+ADDED = {"def_ticket_assign": {"Strategy", "LastAssigned"}}
+"""The columns that tables of the first schema got later."""
+
+
 def content(file: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all rows of all tables but those of the jobs."""
+    """Return all rows of the tables of the first schema, with the columns that they had."""
+    found = {}
     with closing(sqlite3.connect(file)) as connection:
-        return {
-            name: connection.execute(f"SELECT * FROM {name} ORDER BY 1").fetchall()  # noqa: S608 - our own names
-            for name in tables(connection)
-            if name != "sys_job"
-        }
+        for name in tables(connection):
+            if name in {table for table, _ in ROWS}:
+                named = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
+                columns = ", ".join(column for column in named if column not in ADDED.get(name, ()))
+                rows = connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1")  # noqa: S608 - our own names
+                found[name] = rows.fetchall()
+    return found
 
 
 def schema(file: Path) -> list[tuple[str, str]]:
@@ -278,6 +285,7 @@ def test_an_upgraded_database_is_used_as_before(
     assert desk.queries.verify_history(7) == []
     assert [row.action for row in desk.queries.get_history(7)] == ["CREATED", "ASSIGNED", "COMMENT_ADDED"]
     assert [comment.text for comment in desk.comments.get_comments(7)] == ["hi"]
+    assert desk.queries.search("ünïcödé HI") == [ticket]
     (policy,) = desk.sla.list_sla()
     assert policy == SlaPolicy(
         id=3,
@@ -287,13 +295,14 @@ def test_an_upgraded_database_is_used_as_before(
         resolution_minutes=50,
         raci_responsible="ann@example.com",
     )
+    assert desk.rules.auto_assign_list_rules() == [AssignRule(id=5, package="CORE", assign_to="ann@example.com")]
     (message,) = desk.notifications.list_outbox()
     assert (message.recipient, message.attempts, message.last_error) == ("w@example.com", 1, "the server is away")
     assert desk.job_states() == []
     created = desk.tickets.create("next", priority="HIGH", action_by="ann")
     assert (created.ticket_number, created.assigned_to) == (8, PERSON)
     assert desk.work(once=True, stop=Event(), report=lambda job, said: None)
-    assert [state.name for state in desk.job_states()] == ["escalations", "outbox", "sla"]
+    assert [state.name for state in desk.job_states()] == ["escalations", "outbox", "recurring", "sla"]
 
 
 def test_a_downgrade_goes_back_and_forth(run: Callable[..., Result], old: Path, make_desk: MakeDesk) -> None:
@@ -306,6 +315,38 @@ def test_a_downgrade_goes_back_and_forth(run: Callable[..., Result], old: Path, 
         make_desk(f"sqlite:///{old}").tickets.read(7)
     at_revision(old, command.upgrade, "head")
     assert (content(old), schema(old)) == (before, newest)
+
+
+def test_the_number_of_a_removed_rule_is_not_given_again_after_an_upgrade_or_a_downgrade(
+    run: Callable[..., Result], old: Path, make_desk: MakeDesk
+) -> None:
+    with closing(sqlite3.connect(old)) as connection:
+        connection.execute("UPDATE sqlite_sequence SET seq = 8 WHERE name = 'def_ticket_assign'")
+        connection.commit()
+    run("db", "upgrade")
+    first = make_desk(f"sqlite:///{old}")
+    assert first.rules.auto_assign_add_rule("CORE", "bo@example.com", action_by="ann").id == 9
+    first.rules.auto_assign_remove_rule(9, action_by="ann")
+    first.close()
+    at_revision(old, command.downgrade, "0001")
+    at_revision(old, command.upgrade, "head")
+    assert make_desk(f"sqlite:///{old}").rules.auto_assign_add_rule("CORE", "cy@example.com", action_by="ann").id == 10
+
+
+def test_a_downgrade_leaves_a_rule_the_first_of_several_addresses(
+    run: Callable[..., Result], old: Path, make_desk: MakeDesk
+) -> None:
+    run("db", "upgrade")
+    first = make_desk(f"sqlite:///{old}")
+    first.rules.auto_assign_add_rule("", "cy@example.com,bo@example.com", strategy="round_robin", action_by="ann")
+    first.tickets.create("x", package="OTHER", action_by="ann")
+    first.close()
+    at_revision(old, command.downgrade, "0001")
+    assert [row[5] for row in content(old)["def_ticket_assign"]] == ["ann@example.com", "cy@example.com"]
+    at_revision(old, command.upgrade, "head")
+    assert make_desk(f"sqlite:///{old}").rules.auto_assign_list_rules("") == [
+        AssignRule(id=6, assign_to="cy@example.com")
+    ]
 
 
 @pytest.mark.parametrize("revision", REVISIONS)

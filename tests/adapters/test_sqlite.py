@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -188,6 +189,17 @@ def test_a_refused_file_of_something_else_is_byte_for_byte_as_before(make_desk: 
     assert sqlite_file.read_bytes() == before
 
 
+def test_a_value_that_the_database_refuses_is_no_conflict(make_desk: MakeDesk, sqlite_file: Path) -> None:
+    desk = make_desk(url(sqlite_file))
+    nobody: Any = None
+    with (
+        pytest.raises(RepositoryError, match=r"refuses a value: NOT NULL constraint failed: def_ticket_assign\."),
+        desk.repository.transaction() as tx,
+    ):
+        tx.add(AssignRule(assign_to=nobody))
+    assert desk.rules.auto_assign_list_rules() == []
+
+
 def test_a_look_at_a_missing_file_makes_none(make_desk: MakeDesk, sqlite_file: Path) -> None:
     assert make_desk(url(sqlite_file)).store_status().state == "missing"
     assert list(sqlite_file.parent.iterdir()) == []
@@ -287,6 +299,21 @@ def test_a_rule_of_another_desk_counts_at_once(make_desk: MakeDesk, sqlite_file:
     assert first.tickets.create("after", action_by="anna").assigned_to == ""
 
 
+def test_the_turns_of_two_desks_are_one_row(make_desk: MakeDesk, sqlite_file: Path) -> None:
+    first, second = (make_desk(url(sqlite_file), notifiers=()) for _ in range(2))
+    team = ("a@example.org", "b@example.org", "c@example.org")
+    rule = first.rules.auto_assign_add_rule("CORE", ",".join(team), strategy="round_robin", action_by="anna")
+    asked = [first, second, second, first, first, first, second]
+    taken = []
+    for desk in asked:
+        expected = {one.rules.auto_assign("CORE") for one in (first, second)}
+        taken.append(desk.tickets.create("x", action_by="anna").assigned_to)
+        assert expected == {taken[-1]}
+    assert taken == [*team, *team, team[0]]
+    (after,) = second.rules.auto_assign_list_rules()
+    assert (after.id, after.last_assigned) == (rule.id, team[0])
+
+
 class _ChangedMindError(Exception):
     pass
 
@@ -353,3 +380,50 @@ def test_the_number_of_a_deleted_ticket_is_not_given_again(make_desk: MakeDesk, 
     assert [desk.tickets.create("x", action_by="anna").ticket_number for _ in range(3)] == [1, 2, 3]
     ask(sqlite_file, "DELETE FROM data_ticket WHERE TicketNumber = 3")
     assert desk.tickets.create("x", action_by="anna").ticket_number == 4
+
+
+NO_DATES = ["", "0000-00-00 00:00:00", "soon", "2026-02-30", "0001-01-01T00:00:00+14:00", 0, 1.5, b"\xff"]
+
+
+@pytest.mark.parametrize("value", NO_DATES)
+def test_what_another_program_wrote_that_is_no_date_counts_as_empty(
+    make_desk: MakeDesk, sqlite_file: Path, value: Any
+) -> None:
+    desk = make_desk(url(sqlite_file), notifiers=())
+    desk.tickets.create("one", action_by="anna")
+    with closing(sqlite3.connect(sqlite_file)) as connection, connection:
+        connection.execute("UPDATE data_ticket SET EstimatedDate = ?, ResolvedDate = ?", (value, value))
+    found = desk.tickets.read(1)
+    assert (found.estimated_date, found.resolved_date) == (None, None)
+    assert desk.tickets.update(1, subject="two", action_by="anna").subject == "two"
+    assert ask(sqlite_file, "SELECT EstimatedDate, ResolvedDate FROM data_ticket") == [(None, None)]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2026-05-01 12:00:00.000000", datetime(2026, 5, 1, 12, tzinfo=UTC)),
+        ("2026-05-01 12:00:00", datetime(2026, 5, 1, 12, tzinfo=UTC)),
+        ("2026-05-01T12:00:00+02:00", datetime(2026, 5, 1, 10, tzinfo=UTC)),
+        ("2026-05-01", datetime(2026, 5, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_date_that_another_program_wrote_is_read_in_any_form_of_iso_8601(
+    make_desk: MakeDesk, sqlite_file: Path, value: str, expected: datetime
+) -> None:
+    desk = make_desk(url(sqlite_file), notifiers=())
+    desk.tickets.create("one", action_by="anna")
+    with closing(sqlite3.connect(sqlite_file)) as connection, connection:
+        connection.execute("UPDATE data_ticket SET EstimatedDate = ?", (value,))
+    assert desk.tickets.read(1).estimated_date == expected
+
+
+def test_a_row_without_a_date_that_it_has_to_have_is_named(make_desk: MakeDesk, sqlite_file: Path) -> None:
+    desk = make_desk(url(sqlite_file), notifiers=())
+    guid = desk.tickets.create("one", action_by="anna").guid
+    ask(sqlite_file, "UPDATE data_ticket SET CreatedDate = '0000-00-00 00:00:00'")
+    for look in (lambda: desk.tickets.read(1), desk.queries.get_open_tickets):
+        with pytest.raises(RepositoryError) as caught:
+            look()
+        assert caught.value.message == f"the database has no date in data_ticket.CreatedDate, where Guid is {guid!r}"
+        assert "2026-05-01 12:00:00.000000" in caught.value.hint

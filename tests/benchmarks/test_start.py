@@ -38,18 +38,22 @@ import sys
 
 import sqlalchemy as sa
 
-TICKET = sa.Table(
-    "data_ticket",
-    sa.MetaData(),
-    {columns},
-)
+metadata = sa.MetaData()
+{tables}
 
 engine = sa.create_engine("sqlite:///{path}")
 with engine.connect() as connection:
-    statement = sa.select(TICKET).where(TICKET.c.TicketNumber == sa.bindparam("number"))
-    row = connection.execute(statement, {{"number": int(sys.argv[1])}}).mappings().one()
-print(json.dumps(dict(row), indent=2, default=str))
+    statement = sa.select(data_ticket).where(data_ticket.c.TicketNumber == sa.bindparam("number"))
+    ticket = dict(connection.execute(statement, {{"number": int(sys.argv[1])}}).mappings().one())
+    for name, table in (("tasks", data_ticket_task), ("time", data_ticket_time), ("comments", data_ticket_comment)):
+        statement = sa.select(table).where(table.c.TicketGuid == sa.bindparam("guid")).order_by(table.c.CreatedDate)
+        ticket[name] = [dict(row) for row in connection.execute(statement, {{"guid": ticket["Guid"]}}).mappings()]
+    ticket["total_minutes"] = sum(row["DurationMinutes"] for row in ticket.pop("time"))
+print(json.dumps(ticket, indent=2, default=str))
 """
+
+TABLES = ("data_ticket", "data_ticket_task", "data_ticket_time", "data_ticket_comment")
+"""What is read of a ticket."""
 
 CONFIG = """\
 database:
@@ -96,7 +100,7 @@ def column(name: str, kind: str) -> str:
 
 
 def stored_ticket(path: Path) -> str:
-    """Make a store with a few tickets; return the program that reads one of them with SQLAlchemy Core."""
+    """Make a store with a few tickets; return the program that reads the same of one of them with SQLAlchemy Core."""
     path.parent.mkdir(parents=True, exist_ok=True)
     config = Config(
         database=DatabaseSection(url=f"sqlite:///{path}"),
@@ -109,9 +113,12 @@ def stored_ticket(path: Path) -> str:
     import sqlite3
 
     connection = sqlite3.connect(path)
-    columns = [column(name, kind) for _, name, kind, *_ in connection.execute("PRAGMA table_info(data_ticket)")]
+    tables = []
+    for table in TABLES:
+        columns = [column(name, kind) for _, name, kind, *_ in connection.execute(f"PRAGMA table_info({table})")]
+        tables.append(f'{table} = sa.Table("{table}", metadata, {", ".join(columns)})')
     connection.close()
-    return CORE.format(path=path, columns=",\n    ".join(columns))
+    return CORE.format(path=path, tables="\n".join(tables))
 
 
 def test_import(tmp_path: Path, table: Any) -> None:

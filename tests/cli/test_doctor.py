@@ -200,12 +200,13 @@ def test_a_desk_that_is_used_is_well(look: Look, done: Done, run: Run, config: P
     assert {state for findings in found.values() for state, _, _ in findings} == {"ok"}
     assert found["database"][0][1].startswith(f"{config.parent / 'desk.db'} is ready and writable (schema ")
     assert found["outbox"] == [("ok", "nothing waits", "")]
-    assert {subject for subject in found if subject.startswith("job ")} == {"job outbox", "job escalations", "job sla"}
+    jobs = {"job outbox", "job escalations", "job sla", "job recurring"}
+    assert {subject for subject in found if subject.startswith("job ")} == jobs
     table = run("doctor")
     assert (table.exit_code, table.stderr) == (0, "")
     lines = table.stdout.splitlines()
     assert lines[0].split() == ["What", "State", "Found", "What", "to", "do"]
-    assert lines[-1] == "10 ok"
+    assert lines[-1] == "11 ok"
 
 
 def test_without_a_configuration(bare: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -648,14 +649,30 @@ def test_messages_that_are_overdue(look: Look, done: Done, config: Path) -> None
     assert look()[1]["outbox"] == [("ok", "2 waiting", "")]
 
 
+def test_schedules_that_make_nothing(look: Look, done: Done, run: Run, config: Path) -> None:
+    template = config.parent / "check.yaml"
+    template.write_text("name: CHECK\nsubject: Check\n", encoding="utf-8")
+    done("add-template", str(template))
+    for _ in range(2):
+        done("add-recurring", "CHECK", "@daily")
+    assert [subject for subject in look()[1] if subject.startswith("schedule")] == []
+    ask(config, "UPDATE def_ticket_template SET Active = 'N'")
+    ask(config, "UPDATE def_recurring SET NextRun = :at", at=ago(minutes=1))
+    assert run("check-recurring").exit_code == 1
+    ask(config, "UPDATE def_recurring SET Active = 'N' WHERE Guid = (SELECT min(Guid) FROM def_recurring)")
+    status, found = look()
+    assert status == 0
+    ((state, text, hint),) = found["schedule CHECK"]
+    assert (state, hint) == ("warning", "mend the cause, and it is made up for; see: ticketcore list-recurring")
+    assert text.startswith("there is no template CHECK (it is not active")
+
+
 def test_jobs_that_never_ran(look: Look, done: Done) -> None:
     done("create", "Printer")
     status, found = look()
     never = [("warning", "has never run", "let the worker run: ticketcore worker")]
-    assert (status, {name: found[f"job {name}"] for name in ("outbox", "escalations", "sla")}) == (
-        0,
-        dict.fromkeys(["outbox", "escalations", "sla"], never),
-    )
+    names = ["outbox", "escalations", "sla", "recurring"]
+    assert (status, {name: found[f"job {name}"] for name in names}) == (0, dict.fromkeys(names, never))
 
 
 def test_a_job_that_fails(look: Look, done: Done, config: Path) -> None:

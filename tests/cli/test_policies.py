@@ -41,6 +41,34 @@ def test_rules(run: Run, done: Done, data: Data) -> None:
     assert run("remove-rule", "1").exit_code == 1
 
 
+def test_strategies_of_rules(run: Run, done: Done, data: Data) -> None:
+    team = ("Ann@Example.com, bo@example.com", "--strategy", "ROUND_ROBIN")
+    added = done("add-rule", *team)
+    assert added == "Rule 1 added: tickets of package CORE go to ann@example.com, bo@example.com (round_robin)\n"
+    assert done("auto-assign") == "ann@example.com by rule 1 (level 5, round_robin)\n"
+    assert data("auto-assign")["assign_to"] == "ann@example.com"  # a look is no turn
+    taken = [data("create", "x")["assigned_to"] for _ in range(3)]
+    assert taken == ["ann@example.com", "bo@example.com", "ann@example.com"]
+    look = data("auto-assign")
+    assert (look["assign_to"], look["rule"]["last_assigned"]) == ("bo@example.com", "ann@example.com")
+    assert data("history", "1")[-1]["note"] == "auto-assigned by rule 1 (level 5, round_robin)"
+    listed = done("list-rules")
+    assert "Strategy" in listed
+    assert "round_robin" in listed
+    (rule,) = data("list-rules")
+    assert (rule["assign_to"], rule["strategy"]) == ("ann@example.com,bo@example.com", "round_robin")
+    assert data("add-rule", "a@example.com,b@example.com")["strategy"] == "first"
+    wrong = run("add-rule", "a@example.com", "--strategy", "random")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "'random' is not one of first, round_robin, least_loaded" in wrong.stderr
+    wrong = run("add-rule", "a@example.com,nobody,@")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert [line.split(" is ")[0] for line in wrong.stderr.splitlines()] == [
+        "Error: assign_to: 'nobody'",
+        "Error: assign_to: '@'",
+    ]
+
+
 def test_set_sla_keeps_what_is_not_named(run: Run, done: Done, data: Data) -> None:
     assert done("list-sla") == "No service levels.\n"
     new = run("set-sla", "--priority", "HIGH", "--response", "30")

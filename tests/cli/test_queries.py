@@ -73,6 +73,32 @@ def test_pages(run: Run, done: Done) -> None:
     assert run("list", "--limit", "3").stderr == ""
 
 
+def test_search(run: Run, done: Done, data: Data) -> None:
+    done("create", "Printer on fire", "--description", "It burns.")
+    done("create", "Printer out of paper", "--package", "IT")
+    done("comment", "1", "The insurance pays", "--internal")
+    done("cancel", "2")
+    assert subjects(data("search", "printer")) == ["Printer out of paper", "Printer on fire"]
+    assert subjects(data("search", "burns", "PRINTER")) == ["Printer on fire"]
+    assert subjects(data("search", '"burns," printer!')) == ["Printer on fire"]
+    assert subjects(data("search", "--", "-printer", "--paper")) == ["Printer out of paper"]
+    assert subjects(data("search", "printer", "--package", "IT")) == ["Printer out of paper"]
+    assert subjects(data("search", "printer", "--status", "NEW", "--status", "CLOSED")) == ["Printer on fire"]
+    assert data("search", "insurance") == []
+    assert subjects(data("search", "insurance", "--internal")) == ["Printer on fire"]
+    table = done("search", "burns")
+    assert table.splitlines()[0].split() == ["#", "Priority", "Status", "Assignee", "SLA", "Subject"]
+    assert "Printer on fire" in table
+    assert done("search", "print") == "No ticket has all of these words.\n"
+    first = run("search", "printer", "--limit", "1")
+    assert first.stderr == "There are more tickets; for the next ones repeat with: --after 2\n"
+    assert subjects(data("search", "printer", "--limit", "1", "--after", "#2")) == ["Printer on fire"]
+    assert run("search").exit_code == 2
+    refused = run("search", "?!")
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr == "Error: search: has no word to look for; a word is made of letters and digits\n"
+
+
 def test_nothing_is_cut_when_there_is_no_terminal(done: Done) -> None:
     done("create", "x" * 400)
     assert "x" * 400 in done("list")

@@ -68,6 +68,39 @@ def test_a_failed_delivery_warns_and_is_retried(run: Run, done: Done, data: Data
     assert data("outbox", "retry") == {"retried": 0}
 
 
+def test_notify_tells_everybody_again(run: Run, done: Done, data: Data, config: Path) -> None:
+    done("create", "Printer", "--watcher", "a@example.com")
+    table = done("notify", "1", "status_changed").splitlines()
+    assert table[0].split() == ["Guid", "#", "Event", "Recipient", "State"]
+    assert table[2].split()[1:] == ["1", "STATUS_CHANGED", "a@example.com", "DELIVERED"]
+    for code in ("Status Changed", "status changed"):
+        (message,) = data("notify", "#1", code)
+        assert (message["notify_code"], message["recipient"]) == ("STATUS_CHANGED", "a@example.com")
+    assert len(data("history", "1")) == 1
+    assert done("notify", "1", "SIGNOFF_REQUESTED") == "Nothing goes out: there is nobody to tell of ticket 1\n"
+    assert data("notify", "1", "Sign-off Requested") == []
+    wrong = run("notify", "1", "GONE")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "'GONE' is not one of CREATED, STATUS_CHANGED" in wrong.stderr
+    with config.open("a", encoding="utf-8") as file:
+        file.write("notifiers: []\n")
+    assert done("notify", "1", "CREATED") == "Nothing goes out: no notifier is turned on\n"
+
+
+def test_tickets_that_are_to_live_elsewhere_are_refused_by_every_operation(run: Run, config: Path) -> None:
+    run("create", "Printer")
+    lines = len(config.read_text(encoding="utf-8").splitlines())
+    with config.open("a", encoding="utf-8") as file:
+        file.write("ticket: {provider: github}\n")
+    why = "tickets live in the internal database; 'github' cannot take its place yet"
+    message = f"Error: {config}:{lines + 1}: ticket.provider: {why}"
+    assert message in run("config", "check").stderr.splitlines()
+    for command in ("list", "read 1", "create Plotter", "notify 1 CREATED", "check-recurring", "worker --once"):
+        result = run(*command.split())
+        assert (result.exit_code, result.stdout, result.stderr) == (3, "", f"{message}\n")
+    assert run("db", "status").exit_code == 0
+
+
 def test_database(run: Run, done: Done, data: Data, tmp_path: Path) -> None:
     before = data("db", "status")
     assert before["state"] == "missing"
@@ -95,7 +128,8 @@ def test_demo(bare: Run, tmp_path: Path) -> None:
     for _ in range(2):  # it can be played again
         result = bare("demo", "--folder", "played")
         assert (result.exit_code, result.stderr) == (0, "")
-    for part in ("Tickets", "SLA", "STATUS_CHANGE", "Escalation Alert", "cannot become"):
+    parts = ("Tickets", "SLA", "STATUS_CHANGE", "Escalation Alert", "cannot become")
+    for part in (*parts, "MERGED", "SIGNOFF_GIVEN", "TIME_LOGGED", "Test of the backups"):
         assert part in result.stdout
     last = [line.split() for line in result.stdout.splitlines() if line.startswith("  ticketcore ")]
     assert len(last) == 3

@@ -47,7 +47,7 @@ def test_create_stores_every_option(data: Data) -> None:
     assert {name: made[name] for name in wanted} == wanted
     assert made["eta_display"].endswith("day(s) remaining")
     assert datetime.fromisoformat(made["created_date"]).utcoffset() == timedelta(0)
-    assert data("read", "1") == {**made, "comments": []}
+    assert data("read", "1") == {**made, "total_minutes": 0, "tasks": [], "comments": []}
 
 
 def test_read_shows_a_card(done: Done) -> None:

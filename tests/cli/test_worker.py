@@ -135,6 +135,7 @@ def test_once_on_what_is_no_database(run: Run, config: Path) -> None:
         "outbox: failed",
         "escalations: failed",
         "sla: failed",
+        "recurring: failed",
     ]
 
 
@@ -149,16 +150,17 @@ def test_every_run_is_shown_on_demand(done: Done) -> None:
     done("create", "Printer", "--watcher", "a@example.com")
     first, *others = done("worker", "--once", "--verbose").splitlines()
     assert first == "outbox: 1 delivered"
-    assert [text.partition(" (")[0] for text in others] == ["escalations: nothing to do", "sla: nothing to do"]
+    rest = ["escalations", "sla", "recurring"]
+    assert [text.partition(" (")[0] for text in others] == [f"{name}: nothing to do" for name in rest]
     lines = [json.loads(text) for text in done("worker", "--once", "--verbose", "--json").splitlines()]
-    assert [one["job"] for one in lines] == ["outbox", "escalations", "sla"]
+    assert [one["job"] for one in lines] == ["outbox", *rest]
     assert all(one["outcome"].startswith("nothing to do (") for one in lines)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--job", "mail"], "'--job': there is no job mail; there are outbox, escalations, sla"),
+        (["--job", "mail"], "'--job': there is no job mail; there are outbox, escalations, sla, recurring"),
         (["--job", "mail", "--job", "sla", "--job", "x"], "'--job': there is no job mail, x; there are outbox, "),
         (["--metrics", "http"], "'--metrics': 'http' is no port; give 9464, or 0.0.0.0:9464"),
         (["--metrics", "65536"], "'--metrics': '65536' is no port"),
@@ -180,7 +182,8 @@ def test_wrong_usage(run: Run, arguments: list[str], message: str) -> None:
 
 
 def test_a_job_that_is_switched_off_is_none(run: Run, config: Path) -> None:
-    text = config.read_text(encoding="utf-8").replace("outbox: 0.05", "outbox: 0, escalations: 0, sla: 0")
+    none = "outbox: 0, escalations: 0, sla: 0, recurring: 0"
+    text = config.read_text(encoding="utf-8").replace("outbox: 0.05", none)
     config.write_text(text, encoding="utf-8")
     result = run("worker", "--once", "--job", "sla")
     assert result.exit_code == 2
@@ -204,7 +207,8 @@ def test_it_runs_until_it_is_told_to_stop(done: Done, data: Data, number: int) -
     done("create", "Printer", "--watcher", "a@example.com")
     with worker() as process:
         assert note(process) == (
-            "worker: outbox every 0.05 s, escalations every 60 s, sla every 60 s; SIGTERM or control-C stops it\n"
+            "worker: outbox every 0.05 s, escalations every 60 s, sla every 60 s, recurring every 60 s; "
+            "SIGTERM or control-C stops it\n"
         )
         assert line(process) == "outbox: 1 delivered\n"
         done("create", "Printer", "--watcher", "a@example.com")
@@ -352,4 +356,4 @@ def test_health_of_one_round(run: Run, config: Path) -> None:
     health.write_text("of an earlier worker", encoding="utf-8")
     assert run("worker", "--once", "--health", str(health)).exit_code == 0
     found = json.loads(health.read_text(encoding="utf-8"))
-    assert (found["status"], list(found["jobs"])) == ("ok", ["outbox", "escalations", "sla"])
+    assert (found["status"], list(found["jobs"])) == ("ok", ["outbox", "escalations", "sla", "recurring"])

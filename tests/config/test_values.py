@@ -19,7 +19,8 @@ Problems = Callable[[str], list[str]]
 STATUSES = "NEW, TRIAGED, IN_PROGRESS, ON_HOLD, ESCALATED, RESOLVED, CLOSED, CANCELLED"
 EMAIL = "host, port, security, username, password, sender, ca_file, folder"
 SECTIONS = (
-    "ticket, database, timezone, workflow, sla, templates, email, notifiers, webhooks, providers, scheduler, plugins"
+    "ticket, database, timezone, workflow, sla, templates, email, notifiers, webhooks, providers, recurring, "
+    "scheduler, plugins"
 )
 
 # The text behind the key, and what is wrong with it. "{}" stands for the key itself.
@@ -196,7 +197,7 @@ UNKNOWN = {
     "colour:": f"is not known; known here: {SECTIONS}",
     "email: {hots: x}": f"is not known; did you mean host?; known here: {EMAIL}",
     "email: {colour: hunter2}": f"is not known; known here: {EMAIL}",
-    "scheduler: {jobs: {mail: 1}}": "is not known; known here: outbox, escalations, sla",
+    "scheduler: {jobs: {mail: 1}}": "is not known; known here: outbox, escalations, sla, recurring",
     "webhooks: {chat: {url: 'http://x', secrets: hunter2}}": (
         "is not known; did you mean secret?; known here: url, secret, allow_private, ca_file"
     ),

@@ -6,15 +6,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 import attrs
 import pytest
 from attrs import evolve
 
 from ticketcore.adapters.memory import MemoryRepository
-from ticketcore.domain.query import AnyOf, Condition, Op, Order, Query, is_null, select
+from ticketcore.domain.query import AnyOf, Condition, Op, Order, Query, eq, is_null, select
+from ticketcore.domain.search import Search, found, words
+from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.work import Comment
 from ticketcore.errors import ConflictError, RepositoryError, TicketcoreError
 from ticketcore.ports.repository import KINDS
+from ticketcore.testing.records import make_comment
 from ticketcore.testing.repository import RepositorySuite
 
 
@@ -210,6 +215,116 @@ class ClaimsWithoutMoving(Broken):
         return [evolve(message, next_attempt=until) for message in self.sound.find(query)]
 
 
+class OtherWords(Broken):
+    """It has rules of its own about which texts a word is in."""
+
+    def texts(self, ticket: Any, search: Search) -> list[str]:
+        said = self.sound.find(Query(Comment, (eq("ticket_guid", ticket.guid),)))
+        shown = [comment.text for comment in said if search.internal or not comment.is_internal]
+        return [ticket.subject, ticket.description, ticket.problem_analysis, *shown]
+
+    def fits(self, ticket: Any, search: Search) -> bool:
+        return found(search, self.texts(ticket, search))
+
+    def find(self, query: Any) -> Any:
+        if query.search is None:
+            return self.sound.find(query)
+        whole = self.sound.find(evolve(query, search=None, limit=None, after=None))
+        return select([record for record in whole if self.fits(record, query.search)], evolve(query, search=None))
+
+
+class FindsPartsOfWords(OtherWords):
+    def fits(self, ticket: Any, search: Search) -> bool:
+        text = " ".join(word for text in self.texts(ticket, search) for word in words(text))
+        return all(word in text for word in search.words)
+
+
+class IgnoresAccents(OtherWords):
+    def texts(self, ticket: Any, search: Search) -> list[str]:
+        texts = super().texts(ticket, search)
+        plain = [normalize("NFD", text).encode("ascii", "ignore").decode() for text in texts]
+        return [*texts, *plain]
+
+
+class FindsAnyWord(OtherWords):
+    def fits(self, ticket: Any, search: Search) -> bool:
+        return any(super(FindsAnyWord, self).fits(ticket, evolve(search, words=(word,))) for word in search.words)
+
+
+class FindsWordsOfOneText(OtherWords):
+    def fits(self, ticket: Any, search: Search) -> bool:
+        return any(found(search, [text]) for text in self.texts(ticket, search))
+
+
+class OverlooksTheAnalysis(OtherWords):
+    def texts(self, ticket: Any, search: Search) -> list[str]:
+        return super().texts(evolve(ticket, problem_analysis=""), search)
+
+
+class TellsInternalComments(OtherWords):
+    def texts(self, ticket: Any, search: Search) -> list[str]:
+        return super().texts(ticket, evolve(search, internal=True))
+
+
+class HidesInternalComments(OtherWords):
+    def texts(self, ticket: Any, search: Search) -> list[str]:
+        return super().texts(ticket, evolve(search, internal=False))
+
+
+class SearchesOnlyThePage(OtherWords):
+    def find(self, query: Any) -> Any:
+        page = self.sound.find(evolve(query, search=None))
+        return [record for record in page if query.search is None or self.fits(record, query.search)]
+
+
+class CountsWithoutSearching(Broken):
+    def count(self, query: Any) -> int:
+        return int(self.sound.count(evolve(query, search=None)))
+
+
+class CountsByWithoutSearching(Broken):
+    def count_by(self, query: Any, field: str) -> Any:
+        return self.sound.count_by(evolve(query, search=None), field)
+
+
+class KeepsOldWords(Broken):
+    def save(self, record: Any) -> Any:
+        before = self.sound.get(type(record), getattr(record, KINDS[type(record)].key))
+        saved = self.sound.save(record)
+        if isinstance(before, Ticket):
+            text = f"{before.subject} {before.description} {before.problem_analysis}"
+            self.sound.add(make_comment(ticket_guid=before.guid, text=text))
+        return saved
+
+
+class LeavesWordsBehind(Broken):
+    def save(self, record: Any) -> Any:
+        before = self.sound.get(type(record), getattr(record, KINDS[type(record)].key))
+        if isinstance(before, Comment) and before.ticket_guid != record.ticket_guid:
+            self.sound.add(evolve(before, guid=f"copy of {before.guid}"))
+        return self.sound.save(record)
+
+
+class SearchesWhatIsCommitted(BrokenRepository):
+    """A search does not see what its own transaction has done."""
+
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[Any]:
+        opened = super().transaction
+
+        class Late(Broken):
+            def find(self, query: Any) -> Any:
+                if query.search is None:
+                    return self.sound.find(query)
+                with MemoryRepository.transaction(repository, read_only=True) as transaction:
+                    return transaction.find(query)
+
+        repository = self
+        self.broken = Late
+        with opened(read_only=read_only) as transaction:
+            yield transaction
+
+
 class StoresDespiteExceptions(BrokenRepository):
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[Any]:
@@ -302,6 +417,19 @@ TRANSACTIONS: list[tuple[type[Broken], str]] = [
     (CountsByText, "counting_by_a_field"),
     (ClaimsWithoutMoving, "a_claim_moves_what_is_due"),
     (ClaimsWithoutMoving, "nothing_is_claimed_twice"),
+    (FindsPartsOfWords, "a_word_is_what_it_is_everywhere"),
+    (FindsPartsOfWords, "random_searches_are_answered_as_defined"),
+    (IgnoresAccents, "a_word_is_what_it_is_everywhere"),
+    (FindsAnyWord, "every_word_of_a_search_counts"),
+    (FindsWordsOfOneText, "every_word_of_a_search_counts"),
+    (OverlooksTheAnalysis, "a_saved_ticket_has_its_new_words"),
+    (TellsInternalComments, "internal_comments_are_found_when_asked_for"),
+    (HidesInternalComments, "internal_comments_are_found_when_asked_for"),
+    (SearchesOnlyThePage, "a_search_is_one_more_condition"),
+    (CountsWithoutSearching, "a_search_is_one_more_condition"),
+    (CountsByWithoutSearching, "a_search_is_one_more_condition"),
+    (KeepsOldWords, "a_saved_ticket_has_its_new_words"),
+    (LeavesWordsBehind, "a_saved_comment_is_found_where_it_is"),
 ]
 
 REPOSITORIES: list[tuple[type[BrokenRepository], str]] = [
@@ -310,6 +438,7 @@ REPOSITORIES: list[tuple[type[BrokenRepository], str]] = [
     (WritesWhenReading, "a_read_only_transaction_refuses_writes"),
     (ReadsWhatIsNew, "a_writer_does_not_wait_for_a_reader"),
     (RemembersAnswers, "every_change_is_seen_at_once"),
+    (SearchesWhatIsCommitted, "a_search_sees_what_its_transaction_does"),
 ]
 
 

@@ -252,6 +252,6 @@ def test_the_order_is_that_of_priorities_and_names_not_of_installation(
         desk.tickets.create("Printer", action_by=ANN)
     expected = ["charlie", "bravo", "alpha", "delta"]
     assert [problem.message for problem in caught.value.problems] == expected
-    assert [spec.name for spec in desk.plugins.all(RecurringTypeSpec)] == expected
+    assert [spec.name for spec in desk.plugins.all(RecurringTypeSpec)] == ["TICKET", *expected]
     listed = [info["name"] for info in json.loads(run("plugins", "--json").stdout)]
     assert listed == ["builtin", "cli", "alpha", "bravo", "charlie", "delta"]

@@ -154,24 +154,24 @@ def test_a_recurring_type_and_a_versioned_kind_are_found_and_imported_when_they_
     make_desk: MakeDesk, install: Install
 ) -> None:
     site = install("kinds", KINDS)
-    source = "class Contract:\n    pass\n\n\ndef report(desk, schedule, due):\n    return due\n"
+    source = "class Contract:\n    pass\n\n\ndef report(desk, occurrence):\n    return occurrence\n"
     (site / "kinds_late.py").write_text(source, encoding="utf-8")
     desk = make_desk(MEMORY)
     desk.tickets.create("Printer", action_by=ANN)
-    assert [spec.name for spec in desk.plugins.all(RecurringTypeSpec)] == ["REPORT"]
+    assert [spec.name for spec in desk.plugins.all(RecurringTypeSpec)] == ["TICKET", "REPORT"]
     assert [spec.name for spec in desk.plugins.all(VersionedKindSpec)] == ["ticket", "contract"]
     record = desk.plugins.find(RecurringTypeSpec, "MONTHLY")
     assert (record.spec.name, record.plugin, record.source) == ("REPORT", "kinds", "kinds 1.0")
     assert "kinds_late" not in sys.modules
     _, report = desk.plugins.load(RecurringTypeSpec, "REPORT")
-    assert report(desk, None, 5) == 5
+    assert report(desk, 5) == 5
     found, contract = desk.plugins.load(VersionedKindSpec, "contract")
     assert contract.__name__ == "Contract"
     assert isinstance(found.spec, VersionedKindSpec)
     assert (found.spec.main_table, found.spec.name_column) == ("data_contract", "Number")
     _, ticket = desk.plugins.load(VersionedKindSpec, "ticket")
     assert ticket is Ticket
-    with pytest.raises(PluginError, match="no recurring module type called 'REPORTS'; known: REPORT") as caught:
+    with pytest.raises(PluginError, match="no recurring module type called 'REPORTS'; known: REPORT, TICKET") as caught:
         desk.plugins.find(RecurringTypeSpec, "REPORTS")
     assert caught.value.hint == "did you mean REPORT?"
 
@@ -202,6 +202,7 @@ def test_what_is_built_in_is_registered_through_the_same_hooks(make_desk: MakeDe
         "ticketcore_repositories",
         "ticketcore_schedulers",
         "ticketcore_providers",
+        "ticketcore_recurring_types",
         "ticketcore_versioned_kinds",
     )
     assert {
@@ -209,5 +210,6 @@ def test_what_is_built_in_is_registered_through_the_same_hooks(make_desk: MakeDe
         "repository sqlite",
         "scheduler loop",
         "provider internal",
+        "recurring module type TICKET",
         "versioned kind ticket",
     } <= set(builtin.provides)

@@ -170,7 +170,7 @@ def test_a_scheduler_is_chosen_by_the_configuration(make_desk: MakeDesk, install
     ran: list[tuple[str, str]] = []
     well = desk.work(once=False, stop=threading.Event(), report=lambda job, said: ran.append((job, said)))
     assert well
-    assert ran == [("sla", "fertig"), ("escalations", "fertig"), ("outbox", "fertig")]
+    assert ran == [("recurring", "fertig"), ("sla", "fertig"), ("escalations", "fertig"), ("outbox", "fertig")]
 
 
 def test_the_worker_runs_the_scheduler_of_a_plugin(
@@ -180,7 +180,7 @@ def test_the_worker_runs_the_scheduler_of_a_plugin(
     configure("scheduler: {engine: backwards}\n")
     assert run("create", "Printer").exit_code == 0
     result = run("worker")
-    assert (result.exit_code, result.stdout) == (0, "sla: done\nescalations: done\noutbox: done\n")
+    assert (result.exit_code, result.stdout) == (0, "recurring: done\nsla: done\nescalations: done\noutbox: done\n")
     once = run("worker", "--once", "--job", "outbox")  # cron's is the built-in one, whatever the engine is
     assert (once.exit_code, once.stdout) == (0, "")
 

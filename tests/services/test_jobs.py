@@ -169,16 +169,21 @@ def watching(sqlite_file: Path) -> Iterator[Callable[[], int]]:
 
 
 def test_the_jobs_and_how_often_they_run(make_desk: MakeDesk) -> None:
-    every = JobsSection(outbox=1.5, escalations=0, sla=7)
+    every = JobsSection(outbox=1.5, escalations=0, sla=7, recurring=0)
     desk = make_desk("memory:", scheduler=SchedulerSection(jobs=every))
     assert [(job.name, job.every) for job in desk.jobs()] == [("outbox", 1.5), ("sla", 7.0)]
     default = make_desk("memory:")
-    assert [(job.name, job.every) for job in default.jobs()] == [("outbox", 10), ("escalations", 60), ("sla", 60)]
+    assert [(job.name, job.every) for job in default.jobs()] == [
+        ("outbox", 10),
+        ("escalations", 60),
+        ("sla", 60),
+        ("recurring", 60),
+    ]
 
 
 def test_a_new_store_is_ready_for_every_job(desk: Desk) -> None:
-    assert [run(desk, name) for name in ("outbox", "escalations", "sla")] == ["", "", ""]
-    assert [state.name for state in desk.job_states()] == ["escalations", "outbox", "sla"]
+    assert [run(desk, name) for name in ("outbox", "escalations", "sla", "recurring")] == ["", "", "", ""]
+    assert [state.name for state in desk.job_states()] == ["escalations", "outbox", "recurring", "sla"]
 
 
 # outbox

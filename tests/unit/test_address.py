@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,6 +93,16 @@ words = st.text("abXYZ09.+_-äÖßİΣ\u212a\u0301", min_size=1, max_size=8)
 addresses = st.builds("{}@{}.{}".format, words, words, st.sampled_from(["com", "EXAMPLE", "bücher.DE"])) | st.text(
     max_size=12
 )
+
+
+@pytest.mark.parametrize("text", ["a" + "\u0301\u0316" * 250_000 + "@example.com", "a" * 1_000_000 + "@example.com"])
+def test_what_is_far_too_long_is_no_address_and_takes_no_time_to_speak_of(text: str) -> None:
+    began = time.process_time()
+    assert as_address(text) is None
+    with pytest.raises(RejectedError, match=r"is not an e-mail address: It is too long\.") as refused:
+        normalise_address("email", text)
+    assert time.process_time() - began < 2
+    assert len(str(refused.value)) < 400
 
 
 @properties

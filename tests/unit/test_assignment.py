@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ticketcore.domain.assignment import Choice, choose, find_policy
-from ticketcore.domain.policy import AssignRule, SlaPolicy
+from ticketcore.domain.assignment import Choice, choose, find_policy, pick
+from ticketcore.domain.policy import AssignRule, AssignStrategy, SlaPolicy
 
 properties = settings(derandomize=True, deadline=None, max_examples=250)
 
 
 def rule(id: int, package: str = "CORE", *filters: str, active: bool = True) -> AssignRule:  # noqa: A002
     """Return a rule with the filters that are named, each with the value that the ticket has."""
-    values = {name: TICKET[name] for name in filters}
+    values: dict[str, Any] = {name: TICKET[name] for name in filters}
     return AssignRule(id=id, package=package, assign_to=f"{id}@x.org", active=active, **values)
 
 
@@ -132,6 +135,90 @@ def test_choose_agrees_with_looking_level_by_level(
 ) -> None:
     values = {"project": project, "priority": priority, "ticket_type": kind}
     assert choose(rules, package=package, **values) == naive(rules, package, values)
+
+
+# Strategies
+
+PEOPLE = [f"{letter}@x.org" for letter in "abcdefg"]
+teams = st.lists(st.sampled_from(PEOPLE), min_size=1, unique=True)
+
+
+def team(addresses: Sequence[str], strategy: AssignStrategy, last: str = "") -> AssignRule:
+    return AssignRule(id=1, assign_to=",".join(addresses), strategy=strategy, last_assigned=last)
+
+
+def turns(rule: AssignRule, count: int, away: Sequence[str] = ()) -> tuple[list[str], AssignRule]:
+    """Return who gets the next tickets of a rule, and the rule after that."""
+    taken = []
+    for _ in range(count):
+        taken.append(pick(rule, away=away))
+        rule = next(iter(Choice(rule, 5, taken[-1]).saves), rule)
+    return taken, rule
+
+
+@properties
+@given(addresses=teams, away=st.lists(st.sampled_from(PEOPLE)), rounds=st.integers(1, 4), more=st.integers(0, 6))
+def test_round_robin_takes_everybody_who_is_there_equally_often(
+    addresses: list[str], away: list[str], rounds: int, more: int
+) -> None:
+    there = [one for one in addresses if one not in away] or addresses
+    taken, _ = turns(team(addresses, AssignStrategy.ROUND_ROBIN), rounds * len(there) + more, away)
+    assert taken[: len(there)] == there
+    assert all(one == other for one, other in zip(taken, taken[len(there) :], strict=False))
+    counts = Counter(taken)
+    assert max(counts.values()) - min(counts[one] for one in there) <= 1
+
+
+@properties
+@given(addresses=teams, last=st.sampled_from(["", *PEOPLE]))
+def test_round_robin_goes_on_behind_the_last_one(addresses: list[str], last: str) -> None:
+    place = addresses.index(last) + 1 if last in addresses else 0
+    assert pick(team(addresses, AssignStrategy.ROUND_ROBIN, last)) == (addresses * 2)[place]
+
+
+def test_round_robin_goes_on_behind_somebody_who_is_away_by_now() -> None:
+    rule = team(PEOPLE[:3], AssignStrategy.ROUND_ROBIN, last=PEOPLE[1])
+    assert pick(rule, away=[PEOPLE[1], PEOPLE[2]]) == PEOPLE[0]
+    assert pick(rule, away=[PEOPLE[0]]) == PEOPLE[2]
+
+
+@properties
+@given(
+    addresses=teams,
+    away=st.lists(st.sampled_from(PEOPLE)),
+    loads=st.dictionaries(st.sampled_from(PEOPLE), st.integers(0, 3)),
+)
+def test_least_loaded_takes_the_first_of_those_who_have_least(
+    addresses: list[str], away: list[str], loads: dict[str, int]
+) -> None:
+    there = [one for one in addresses if one not in away] or addresses
+    taken = pick(team(addresses, AssignStrategy.LEAST_LOADED), away=away, loads=loads)
+    least = min(loads.get(one, 0) for one in there)
+    assert taken == next(one for one in there if loads.get(one, 0) == least)
+
+
+@properties
+@given(addresses=teams, away=st.lists(st.sampled_from(PEOPLE)), last=st.sampled_from(PEOPLE))
+def test_first_takes_the_first_who_is_there(addresses: list[str], away: list[str], last: str) -> None:
+    there = [one for one in addresses if one not in away] or addresses
+    assert pick(team(addresses, AssignStrategy.FIRST, last), away=away) == there[0]
+
+
+@pytest.mark.parametrize("strategy", AssignStrategy)
+def test_only_round_robin_has_something_to_remember(strategy: AssignStrategy) -> None:
+    rule = team(PEOPLE[:2], strategy)
+    choice = Choice(rule, 5, PEOPLE[0])
+    after = evolve(rule, last_assigned=PEOPLE[0])
+    assert choice.saves == ((after,) if strategy is AssignStrategy.ROUND_ROBIN else ())
+    assert Choice(after, 5, PEOPLE[0]).saves == ()
+
+
+@pytest.mark.parametrize("strategy", AssignStrategy)
+@pytest.mark.parametrize("text", ["", " ", ",", "Ops", " a@x.org, ,b@x.org,, a@x.org "])
+def test_a_list_that_somebody_else_wrote_is_read_as_far_as_it_goes(strategy: AssignStrategy, text: str) -> None:
+    rule = AssignRule(assign_to=text, strategy=strategy)
+    assert pick(rule) == rule.assignees[0]
+    assert rule.assignees == (("a@x.org", "b@x.org") if "@" in text else (text,))
 
 
 # Service levels

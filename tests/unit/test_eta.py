@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ticketcore.domain.eta import eta_display, parse_instant
-from ticketcore.errors import RejectedError
+from ticketcore.errors import RejectedError, quoted
 
 properties = settings(derandomize=True, deadline=None, max_examples=200)
 
@@ -150,7 +150,7 @@ def test_text_that_is_no_date_is_refused_and_the_field_is_named(text: str) -> No
         parsed(text)
     (problem,) = caught.value.problems
     assert problem.field == "eta_date"
-    assert problem.message.startswith(f"{text!r} must be a date such as 2026-05-01 or an instant")
+    assert problem.message.startswith(f"{quoted(text)} must be a date such as 2026-05-01 or an instant")
 
 
 def test_the_extremes_that_have_an_instant_are_dates() -> None:
@@ -205,6 +205,19 @@ def test_what_day_it_is_depends_on_the_zone() -> None:
 def test_days_on_which_clocks_change_count_as_one() -> None:
     assert eta_display(utc("2026-03-30T00:30+02:00"), utc("2026-03-28T23:30+01:00"), BERLIN) == ("2 day(s) remaining")
     assert eta_display(utc("2026-10-24T00:30+02:00"), utc("2026-10-26T23:30+01:00"), BERLIN) == ("overdue by 2 day(s)")
+
+
+@pytest.mark.parametrize(
+    ("estimated", "zone", "expected"),
+    [
+        (datetime.max.replace(tzinfo=UTC), KIRITIMATI, "2912381 day(s) remaining"),
+        (datetime.min.replace(tzinfo=UTC), NEW_YORK, "overdue by 739676 day(s)"),
+    ],
+)
+def test_an_estimate_that_was_given_in_another_zone_can_be_shown_at_the_end_of_all_years(
+    estimated: datetime, zone: ZoneInfo, expected: str
+) -> None:
+    assert eta_display(estimated, utc("2026-03-02T12:00Z"), zone) == expected
 
 
 def test_without_an_estimate_there_is_nothing_to_say() -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from attrs import asdict
 
 from ticketcore.config.schema import EmailSection, WebhookSection
+from ticketcore.domain.recurrence import TICKET, Occurrence, Schedule
 from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.version import VERSION_REGISTRY
 from ticketcore.errors import Problem, RejectedError
 from ticketcore.plugin.markers import hookimpl
 from ticketcore.plugin.records import (
     NotifierSpec,
     ProviderSpec,
+    RecurringTypeSpec,
     RepositorySpec,
     SchedulerSpec,
     VersionedKindSpec,
@@ -21,6 +26,10 @@ from ticketcore.ports.provider import Provider
 from ticketcore.ports.repository import Repository
 from ticketcore.ports.scheduler import Scheduler
 
+if TYPE_CHECKING:
+    from ticketcore.services.lifecycle import Tickets
+    from ticketcore.services.recurring_tickets import RecurringTickets
+
 
 class _HasStore(Protocol):
     """What the internal provider needs of the desk that asks for it."""
@@ -28,6 +37,14 @@ class _HasStore(Protocol):
     @property
     def repository(self) -> Repository:
         """The store."""
+
+
+class _HasTickets(Protocol):
+    """What recurring tickets need of the desk that makes them."""
+
+    @property
+    def tickets(self) -> Tickets:
+        """The operations on tickets."""
 
 
 def email_notifier(email: EmailSection) -> Notifier:
@@ -110,6 +127,22 @@ def internal_provider(_settings: None, *, desk: _HasStore) -> Provider:
     return InternalProvider(desk.repository)
 
 
+def _recurring_tickets(desk: _HasTickets) -> RecurringTickets:
+    from ticketcore.services.recurring_tickets import RecurringTickets
+
+    return RecurringTickets(desk.tickets.changes, desk.tickets.templating)
+
+
+def check_recurring_ticket(desk: _HasTickets, schedule: Schedule) -> None:
+    """Refuse a schedule of which no ticket could be made."""
+    _recurring_tickets(desk).check(schedule)
+
+
+def make_recurring_ticket(desk: _HasTickets, occurrence: Occurrence) -> Ticket | None:
+    """Make the ticket of an occurrence, unless it has been made."""
+    return _recurring_tickets(desk).make(occurrence)
+
+
 @hookimpl
 def ticketcore_notifiers() -> list[NotifierSpec]:
     """Register the notifiers that come with ticketcore."""
@@ -160,16 +193,21 @@ def ticketcore_providers() -> list[ProviderSpec]:
 
 
 @hookimpl
-def ticketcore_versioned_kinds() -> list[VersionedKindSpec]:
-    """Register the kinds of records that come with ticketcore and of which versions are kept."""
+def ticketcore_recurring_types() -> list[RecurringTypeSpec]:
+    """Register what recurs without any plugin."""
     return [
-        VersionedKindSpec(
-            name="ticket",
-            summary="a ticket with its tasks and its history",
-            target=Ticket,
-            main_table="data_ticket",
-            nodes_table="data_ticket_task",
-            history_table="data_ticket_history",
-            name_column="TicketNumber",
+        RecurringTypeSpec(
+            name=TICKET,
+            summary="a ticket from a template",
+            target=make_recurring_ticket,
+            settles=True,
+            check=check_recurring_ticket,
         )
     ]
+
+
+@hookimpl
+def ticketcore_versioned_kinds() -> list[VersionedKindSpec]:
+    """Register the kinds of records that come with ticketcore and of which versions are kept."""
+    summary = "a ticket with its tasks and its history"
+    return [VersionedKindSpec(name="ticket", summary=summary, target=Ticket, **asdict(VERSION_REGISTRY["ticket"]))]

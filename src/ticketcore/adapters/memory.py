@@ -22,7 +22,8 @@ from attrs import evolve
 from ticketcore.domain.events import OutboxMessage
 from ticketcore.domain.history import HistoryEntry
 from ticketcore.domain.query import Condition, Expression, Op, Query, select
-from ticketcore.domain.work import Comment
+from ticketcore.domain.version import VersionRow
+from ticketcore.domain.work import Comment, Link, PullRequestTicket, Signoff, Task, TimeEntry
 from ticketcore.errors import ConflictError, RepositoryBusyError, RepositoryError
 from ticketcore.ports.repository import KINDS, StoreStatus
 
@@ -33,6 +34,12 @@ Group = tuple[str, ...]
 _INDEXED: dict[type, tuple[str, ...]] = {
     HistoryEntry: ("ticket_guid",),
     Comment: ("ticket_guid",),
+    Task: ("ticket_guid",),
+    Link: ("source_guid", "target_guid"),
+    TimeEntry: ("ticket_guid",),
+    Signoff: ("ticket_guid",),
+    PullRequestTicket: ("ticket_guid",),
+    VersionRow: ("ticket_guid",),
     OutboxMessage: ("ticket_guid", "state"),
 }
 """What else is asked for so often that nobody should have to look through all records."""
@@ -210,7 +217,7 @@ class MemoryTransaction:
 
     def find(self, query: Query[R]) -> list[R]:
         """Return what the query asks for."""
-        return select(self._overlay(query.kind).candidates(query.where), query)
+        return select(self._overlay(query.kind).candidates(query.where), query, self.find)
 
     def count(self, query: Query[Any]) -> int:
         """Return how many records fit."""

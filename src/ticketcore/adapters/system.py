@@ -59,10 +59,13 @@ class SystemIds:
         self._lock = threading.Lock()
 
     def new(self, now: datetime) -> str:
-        """Return a new identifier that carries the instant ``now``; within a millisecond they count up."""
+        """Return a new identifier that carries the instant ``now``; within a millisecond they count up.
+
+        What is older than 1970, which they cannot carry, sorts first.
+        """
         import uuid_utils  # only what writes needs it
 
-        made = uuid_utils.uuid7(nanoseconds=int(now.timestamp() * 1_000_000) * 1000)
+        made = uuid_utils.uuid7(nanoseconds=max(0, int(now.timestamp() * 1_000_000)) * 1000)
         with self._lock:
             same_instant = made.int >> self._MILLISECOND == self._last >> self._MILLISECOND
             if same_instant and made.int <= self._last:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import click
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from ticketcore.cli.session import Session
     from ticketcore.plugin.manager import PluginManager
 
@@ -148,6 +150,18 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(entry[0]), entry[1])
         assert isinstance(command, click.Command)  # noqa: S101 - the table is ours
         return command
+
+    def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:  # noqa: ARG002 - others need it
+        """Yield the name and the summary of each command."""
+        yield from ((name, entry[2]) for name, entry in self._entries())
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what completes the name of a command, or an option; that needs none of the commands."""
+        from click.shell_completion import CompletionItem
+
+        known = self.summaries(ctx)
+        names = [CompletionItem(name, help=summary) for name, summary in known if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Write the commands below their headings."""

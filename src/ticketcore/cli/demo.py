@@ -29,7 +29,7 @@ def demo(folder: Path) -> None:
     People, rules, service levels and tickets with a past, in a database of their own, to look at and to
     go on with. It can be played again.
     """
-    from ticketcore.cli.queries import HISTORY_COLUMNS, print_summary, what
+    from ticketcore.cli.queries import HISTORY_COLUMNS, history_row, print_summary
     from ticketcore.cli.session import print_tickets, when
     from ticketcore.demo import play
     from ticketcore.domain.eta import eta_display
@@ -60,13 +60,7 @@ def demo(folder: Path) -> None:
     _head("How many are in each status")
     print_summary(result.summary)
     _head(f"The history of ticket {result.trail_of.ticket_number}: {result.trail_of.subject}")
-    print_table(
-        HISTORY_COLUMNS,
-        (
-            (row.seq, when(row.action_date, UTC), row.action_by, row.action, what(row, result.names), row.note)
-            for row in result.trail
-        ),
-    )
+    print_table(HISTORY_COLUMNS, (history_row(row, result.names, UTC) for row in result.trail))
     _head("A move that the workflow refuses")
     say(result.refused)
     _head("Mails that went out")

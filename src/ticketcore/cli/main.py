@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import redirect_stderr, suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -22,6 +23,14 @@ _TALK = "ticketcore.cli.talk"
 _QUERIES = "ticketcore.cli.queries"
 _POLICIES = "ticketcore.cli.policies"
 _PEOPLE = "ticketcore.cli.people"
+_WORK = "ticketcore.cli.work"
+_LINKS = "ticketcore.cli.links"
+_TEMPLATES = "ticketcore.cli.templates"
+_RECURRING = "ticketcore.cli.recurring"
+_VERSIONS = "ticketcore.cli.versions"
+_SIGNOFFS = "ticketcore.cli.signoffs"
+_PULL_REQUESTS = "ticketcore.cli.pull_requests"
+_TRANSFER = "ticketcore.cli.transfer"
 _SYSTEM = "ticketcore.cli.system"
 
 COMMANDS: Table = {
@@ -41,10 +50,52 @@ COMMANDS: Table = {
         "watchers": (_TALK, "watchers", "List who watches a ticket."),
         "comment": (_TALK, "comment", "Comment on a ticket."),
         "comments": (_TALK, "comments", "List the comments on a ticket."),
+        "notify": (_SYSTEM, "notify", "Tell everybody of a ticket again."),
+        "merge": (_LINKS, "merge", "Merge tickets into another one."),
+        "bulk": ("ticketcore.cli.bulk", "bulk", "Change many tickets at once."),
+    },
+    "Work on a ticket": {
+        "add-task": (_WORK, "add_task", "Add a task to a ticket."),
+        "tasks": (_WORK, "tasks", "List the tasks of a ticket."),
+        "start-task": (_WORK, "start_task", "Say that work on a task has begun."),
+        "complete-task": (_WORK, "complete_task", "Say that a task is done."),
+        "reopen-task": (_WORK, "reopen_task", "Take up a task again."),
+        "cancel-task": (_WORK, "cancel_task", "Say that a task is not to be done."),
+        "link": (_LINKS, "link", "Link a ticket to another one."),
+        "links": (_LINKS, "links", "List the links of a ticket."),
+        "unlink": (_LINKS, "unlink", "Remove a link."),
+        "log-time": (_WORK, "log_time", "Log time spent on a ticket."),
+        "time-entries": (_WORK, "time_entries", "List the time spent on a ticket."),
+        "total-time": (_WORK, "total_time", "Add up the time spent on a ticket."),
+        "set-eta": (_WORK, "set_eta", "Set the estimated completion of a ticket."),
+        "add-analysis": (_WORK, "add_analysis", "Write down the root cause of a ticket."),
+        "set-work-score": (_WORK, "set_work_score", "Set the effort score of a ticket."),
+        "request-signoff": (_SIGNOFFS, "request_signoff", "Ask people to sign a ticket off."),
+        "sign-off": (_SIGNOFFS, "sign_off", "Answer a request to sign off."),
+        "withdraw-signoff": (_SIGNOFFS, "withdraw_signoff", "Take back a request to sign off."),
+        "signoffs": (_SIGNOFFS, "signoffs", "List who was asked to sign a ticket off."),
+        "link-pr": (_PULL_REQUESTS, "link_pr", "Link a pull request to a ticket."),
+        "linked-prs": (_PULL_REQUESTS, "linked_prs", "List the pull requests of a ticket."),
+        "create-from-pr": (_PULL_REQUESTS, "create_from_pr", "Create a ticket from a pull request."),
+        "versions": (_VERSIONS, "versions", "List the versions of a ticket."),
+        "show-version": (_VERSIONS, "show_version", "Show a ticket as it was."),
+        "diff-versions": (_VERSIONS, "diff_versions", "Show what changed between two versions."),
+        "restore-version": (_VERSIONS, "restore_version", "Bring back a version of a ticket."),
+    },
+    "Templates and schedules": {
+        "add-template": (_TEMPLATES, "add_template", "Add templates from a file."),
+        "list-templates": (_TEMPLATES, "list_templates", "List the templates."),
+        "create-from-template": (_TEMPLATES, "create_from_template", "Create a ticket from a template."),
+        "load-samples": (_TEMPLATES, "load_samples", "Add the sample templates."),
+        "add-recurring": (_RECURRING, "add_recurring", "Let a template recur."),
+        "list-recurring": (_RECURRING, "list_recurring", "List the schedules."),
+        "check-recurring": (_RECURRING, "check_recurring", "Make the tickets that are due."),
+        "cancel-recurring": (_RECURRING, "cancel_recurring", "Stop a schedule."),
     },
     "Questions": {
         "history": (_QUERIES, "history", "Show the audit trail of a ticket."),
         "list": (_QUERIES, "list_tickets", "List tickets, filtered and page by page."),
+        "search": (_QUERIES, "search", "Search the text of tickets."),
         "open-tickets": (_QUERIES, "open_tickets", "List the tickets that need work."),
         "overdue": (_QUERIES, "overdue", "List the tickets that are past a deadline."),
         "unassigned": (_QUERIES, "unassigned", "List the open tickets nobody works on."),
@@ -76,10 +127,15 @@ COMMANDS: Table = {
         "outbox": (_SYSTEM, "outbox", "Look after the messages that go out."),
         "audit": (_SYSTEM, "audit", "Check the audit trail."),
         "db": (_SYSTEM, "db", "Look after the database."),
+        "export": (_TRANSFER, "export", "Write tickets to a file."),
+        "import": (_TRANSFER, "import_", "Read tickets from a file."),
+        "completion": ("ticketcore.cli.completion", "completion", "Print what completes commands in a shell."),
     },
 }
 
 INTERRUPTED = 130
+COMPLETE = "_TICKETCORE_COMPLETE"
+"""The variable by which the script of ticketcore completion asks what completes a line."""
 
 
 class Root(LazyGroup):
@@ -87,6 +143,8 @@ class Root(LazyGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run a command line and exit."""
+        if instruction := os.environ.get(COMPLETE):
+            sys.exit(_completed(self, instruction))
         kwargs["standalone_mode"] = False
         try:
             status = super().main(*args, **kwargs)
@@ -104,6 +162,11 @@ class Root(LazyGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, those of plugins last."""
         return [*super().list_commands(ctx), *(spec.name for spec in _plugin_commands(ctx))]
+
+    def summaries(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        """Yield the name and the summary of each command, those of plugins last."""
+        yield from super().summaries(ctx)
+        yield from ((spec.name, spec.summary) for spec in _plugin_commands(ctx))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; one that is not ours may be a plugin's."""
@@ -137,6 +200,15 @@ class Root(LazyGroup):
         """Run the command, and write out what it printed while a failure to do so can be told."""
         super().invoke(ctx)  # what a command returns is no exit status
         sys.stdout.flush()
+
+
+def _completed(root: click.Command, instruction: str) -> int:
+    """Answer a shell, and return the exit status; nothing is said of what goes wrong, for it would spoil a prompt."""
+    from click.shell_completion import shell_complete
+
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stderr(nowhere), suppress(Exception):  # noqa: PTH123
+        return shell_complete(root, {}, "ticketcore", COMPLETE, instruction)
+    return 1
 
 
 def _has_plugins(ctx: click.Context) -> bool:

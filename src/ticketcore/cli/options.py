@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ticketcore.domain.ticket import Priority, RequestedByType, Status, TicketType
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class FixedList(click.Choice[str]):
@@ -22,9 +26,20 @@ class FixedList(click.Choice[str]):
         """Return the value as it is in the list."""
         return "" if self.empty and value == "" else super().convert(value, param, ctx)
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002 - click's
+        """Return the values that begin like what is typed, in lower case if that is."""
+        from click.shell_completion import CompletionItem
+
+        found = (choice for choice in self.choices if choice.lower().startswith(incomplete.lower()))
+        return [CompletionItem(choice.lower() if incomplete.islower() else choice) for choice in found]
+
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's
         """Return the values as help shows them."""
         return f"[{'|'.join(self.choices)}]"
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
+        """Return what could be given where nothing is."""
+        return f"Choose one of {', '.join(self.choices)}."
 
     def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's
         """Return what is wrong with ``value``."""
@@ -62,3 +77,14 @@ def limit_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
     """Return the option that says how many of ``what`` to list at most."""
     amount = click.IntRange(1, 1_000_000)
     return click.option("--limit", type=amount, metavar="N", default=50, show_default=True, help=f"The most {what}.")
+
+
+def given_text(value: str) -> str:
+    """Return what was typed as a TEXT; ``-`` stands for standard input."""
+    if value != "-":
+        return value
+    try:
+        return sys.stdin.buffer.read().decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        message = f"standard input is no UTF-8 text (byte {error.start + 1})"
+        raise click.ClickException(message) from None

@@ -37,6 +37,11 @@ STYLES = {
     "RESOLVED": "green",
     "CLOSED": "dim",
     "CANCELLED": "dim",
+    "OPEN": "cyan",
+    "DONE": "green",
+    "APPROVED": "green",
+    "REJECTED": "red",
+    "WITHDRAWN": "dim",
     "DEAD": "red",
     "DELIVERED": "green",
     "ok": "green",
@@ -90,6 +95,10 @@ def text(value: object, style: str = "") -> Text:
     return Text(shown, style or STYLES.get(shown, ""))
 
 
+_ENDLESS = 100_000_000
+"""The width where there is no terminal: more than any text has letters."""
+
+
 def console() -> Console:
     """Return where to print: as wide as the terminal, or as wide as it takes when there is none."""
     from rich.console import Console
@@ -97,7 +106,7 @@ def console() -> Console:
     terminal = sys.stdout.isatty()
     return Console(
         file=sys.stdout,
-        width=None if terminal else 100_000,
+        width=None if terminal else _ENDLESS,
         force_terminal=terminal,
         color_system="auto" if terminal and not os.environ.get("NO_COLOR") else None,
         emoji=False,
@@ -108,21 +117,50 @@ def console() -> Console:
 
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; on a terminal it fits, elsewhere nothing is cut."""
+    """Print a table; on a terminal that is too narrow for it, each row as a list; elsewhere nothing is cut."""
     from rich import box
     from rich.table import Table
 
+    cells = [[one_line(str(cell)) for cell in row] for row in rows]
+    widths = [_narrowest(*column) for column in zip(columns, *cells, strict=True)]
+    target = console()
+    if target.is_terminal and sum(widths) + _GAP * (len(widths) - 1) > target.width:
+        _print_stacked(columns, cells)
+        return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for column in columns:
+    for column, width in zip(columns, widths, strict=True):
         table.add_column(
             column.heading,
             justify="right" if column.right else "left",
             no_wrap=not column.wrap,
-            overflow="fold" if column.wrap else "ellipsis",
+            overflow="fold",
+            min_width=width,
         )
-    for row in rows:
-        table.add_row(*(text(one_line(str(cell))) for cell in row))
+    for row in cells:
+        table.add_row(*map(text, row))
     render(table)
+
+
+_GAP = 2
+"""The blanks between two columns."""
+
+_NARROW = 12
+"""How narrow a column may become that gives way."""
+
+
+def _narrowest(column: Column, *cells: str) -> int:
+    """Return how narrow a column with these cells may become."""
+    from rich.cells import cell_len
+
+    longest = max(map(cell_len, (column.heading, *cells)))
+    return min(longest, _NARROW) if column.wrap else longest
+
+
+def _print_stacked(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    for place, row in enumerate(rows):
+        if place:
+            click.echo()
+        print_facts(zip((column.heading for column in columns), row, strict=True))
 
 
 def print_facts(facts: Iterable[tuple[str, object]]) -> None:

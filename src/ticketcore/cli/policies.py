@@ -7,9 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketcore.cli.base import command, with_session
-from ticketcore.cli.options import ANY_PRIORITY, ANY_TYPE, PRIORITY, REFERENCE, package_filter, package_scope
+from ticketcore.cli.options import (
+    ANY_PRIORITY,
+    ANY_TYPE,
+    PRIORITY,
+    REFERENCE,
+    FixedList,
+    package_filter,
+    package_scope,
+)
 from ticketcore.cli.output import NONE, Column, note, print_facts, print_json, say
-from ticketcore.domain.policy import AssignRule, RaciContacts, SlaPolicy
+from ticketcore.domain.policy import AssignRule, AssignStrategy, RaciContacts, SlaPolicy
 from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import TicketcoreError
 from ticketcore.serde import to_plain
@@ -31,7 +39,7 @@ _ANY = "any"
 def auto_assign(session: Session, package: str | None, project: str, priority: str, ticket_type: str) -> None:
     """Show who would get a ticket.
 
-    And by which rule: the most specific one that fits, found on one of five levels.
+    And by which rule: the most specific one that fits, found on one of five levels. Looking does not count as a turn.
     """
     scope = session.desk.default_package if package is None else package
     choice = session.desk.rules.choose(scope, project, priority, ticket_type)
@@ -39,7 +47,7 @@ def auto_assign(session: Session, package: str | None, project: str, priority: s
         rule = to_plain(choice.rule) if choice else None
         print_json(
             {
-                "assign_to": choice.rule.assign_to if choice else None,
+                "assign_to": choice.assign_to if choice else None,
                 "level": choice.level if choice else None,
                 "rule": rule,
             }
@@ -47,7 +55,11 @@ def auto_assign(session: Session, package: str | None, project: str, priority: s
     elif choice is None:
         say("Nobody: no rule fits.")
     else:
-        say(f"{choice.rule.assign_to} by rule {choice.rule.id} (level {choice.level})")
+        say(f"{choice.assign_to} by rule {choice.rule.id} (level {choice.level}{_strategy(choice.rule)})")
+
+
+def _strategy(rule: AssignRule) -> str:
+    return "" if rule.strategy is AssignStrategy.FIRST else f", {rule.strategy}"
 
 
 _RULE_COLUMNS = (
@@ -57,6 +69,7 @@ _RULE_COLUMNS = (
     Column("Priority"),
     Column("Type"),
     Column("Assign to", wrap=True),
+    Column("Strategy"),
     Column("Active"),
 )
 
@@ -69,29 +82,46 @@ def list_rules(session: Session, package: str | None) -> None:
 
     def row(rule: AssignRule) -> tuple[object, ...]:
         filters = (rule.package, rule.project, rule.priority, rule.ticket_type)
-        return (rule.id, *(value or _ANY for value in filters), rule.assign_to, "yes" if rule.active else "no")
+        assignees, active = ", ".join(rule.assignees), "yes" if rule.active else "no"
+        return (rule.id, *(value or _ANY for value in filters), assignees, rule.strategy, active)
 
     rules = session.desk.rules.auto_assign_list_rules(package)
     session.show_records(rules, _RULE_COLUMNS, row, "No auto-assign rules.")
 
 
 @command("add-rule", "ticketcore add-rule ops@example.com --project INFRA --priority CRITICAL")
-@click.argument("email")
+@click.argument("email", metavar="EMAIL[,EMAIL...]")
 @package_scope
 @click.option("--project", default="", help="Only tickets of this project. [default: any]")
 @click.option("--priority", type=ANY_PRIORITY, default="", help="Only tickets of this priority. [default: any]")
 @click.option("--type", "ticket_type", type=ANY_TYPE, default="", help="Only tickets of this type. [default: any]")
+@click.option(
+    "--strategy", type=FixedList(AssignStrategy), default="first", show_default=True, help="Whom of several it takes."
+)
 @with_session
-def add_rule(session: Session, email: str, package: str | None, project: str, priority: str, ticket_type: str) -> None:
+def add_rule(
+    session: Session,
+    email: str,
+    package: str | None,
+    project: str,
+    priority: str,
+    ticket_type: str,
+    strategy: str,
+) -> None:
     """Add an auto-assign rule.
 
-    New tickets that nobody was named for go to EMAIL if no more specific rule fits.
+    New tickets that nobody was named for go to EMAIL if no more specific rule fits. Of several, --strategy takes the
+    first, one after the other, or whoever has the fewest active tickets.
     """
     scope = session.desk.default_package if package is None else package
-    rule = session.desk.rules.auto_assign_add_rule(scope, email, project, priority, ticket_type, action_by=session.by)
+    rule = session.desk.rules.auto_assign_add_rule(
+        scope, email, project, priority, ticket_type, strategy=strategy, action_by=session.by
+    )
     filters = {"package": rule.package, "project": rule.project, "priority": rule.priority, "type": rule.ticket_type}
     wanted = ", ".join(f"{name} {value}" for name, value in filters.items() if value) or "any"
-    session.show_record(rule, f"Rule {rule.id} added: tickets of {wanted} go to {rule.assign_to}")
+    assignees = ", ".join(rule.assignees)
+    how = f" ({rule.strategy})" if len(rule.assignees) > 1 or rule.strategy is not AssignStrategy.FIRST else ""
+    session.show_record(rule, f"Rule {rule.id} added: tickets of {wanted} go to {assignees}{how}")
 
 
 @command("remove-rule", "ticketcore remove-rule 3")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
 
 import click
@@ -20,12 +21,15 @@ from ticketcore.cli.options import (
 )
 from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
 from ticketcore.domain.history import Action, CommentField, HistoryEntry
+from ticketcore.domain.timing import logged_in_words
 from ticketcore.services.queries import SORTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from ticketcore.cli.session import Session
+    from ticketcore.desk import Desk
+    from ticketcore.domain.ticket import Ticket
 
 
 @command("history", "ticketcore history 7")
@@ -37,19 +41,28 @@ def history(session: Session, ticket: str) -> None:
     Every change has its row, in order. Whether rows were tampered with, ticketcore audit verify says.
     """
     found = session.desk.queries.get_history(ticket)
-    people: dict[str, str] = {}
-    if not session.json:
-        values = [row.new_value for row in found] + [row.old_value for row in found]
-        assignees = {
-            value for row, value in zip(found * 2, values, strict=True) if row.action == Action.ASSIGNED and value
-        }
-        people = session.desk.people.names(assignees) if assignees else {}
-    session.show_records(
-        found,
-        HISTORY_COLUMNS,
-        lambda row: (row.seq, session.when(row.action_date), row.action_by, row.action, what(row, people), row.note),
-        "No history.",
-    )
+    people = {} if session.json else people_in(session.desk, found)
+    zone = session.desk.zone
+    session.show_records(found, HISTORY_COLUMNS, lambda row: history_row(row, people, zone), "No history.")
+
+
+def people_in(desk: Desk, rows: Sequence[HistoryEntry]) -> dict[str, str]:
+    """Return what to show for everybody in some rows of the history: who acted, and who got something to do."""
+    assignees = [value for row in rows if _is_assignment(row) for value in (row.old_value, row.new_value) if value]
+    return desk.people.names([*assignees, *(row.action_by for row in rows)])
+
+
+def history_row(row: HistoryEntry, people: Mapping[str, str], zone: tzinfo) -> tuple[object, ...]:
+    """Return the cells of a row of the history; ``people`` are the names of those in it."""
+    from ticketcore.cli.session import when
+
+    who = people.get(row.action_by, row.action_by)
+    cells = (row.note, "") if row.action == Action.MERGED and row.note else (what(row, people, zone), row.note)
+    return row.seq, when(row.action_date, zone), who, row.action, *cells
+
+
+def _is_assignment(row: HistoryEntry) -> bool:
+    return row.action == Action.ASSIGNED or row.field == "assigned_to"
 
 
 HISTORY_COLUMNS = (
@@ -62,7 +75,7 @@ HISTORY_COLUMNS = (
 )
 
 
-def what(row: HistoryEntry, names: Mapping[str, str]) -> str:
+def what(row: HistoryEntry, names: Mapping[str, str], zone: tzinfo = UTC) -> str:
     """Return what changed according to a row of the history; ``names`` are those of assignees."""
     old, new = row.old_value or "", row.new_value or ""
     if row.action == Action.CREATED:
@@ -70,12 +83,30 @@ def what(row: HistoryEntry, names: Mapping[str, str]) -> str:
             return str(json.loads(new)["subject"])
         except (ValueError, KeyError, TypeError):  # a value that was erased
             return new
-    if row.action == Action.ASSIGNED:
-        old, new = names.get(old, old), names.get(new, new)
     if row.action == Action.COMMENT_ADDED:
         return f"{new} (internal)" if row.field == CommentField.INTERNAL else new
+    if row.action == Action.TIME_LOGGED:
+        return logged_in_words(new)
+    if row.action == Action.ANALYSIS_SET:
+        return new or NONE  # what it was is a text too, and has a row of its own
+    if row.action == Action.ETA_SET:
+        old, new = _date(old, zone), _date(new, zone)
+    if _is_assignment(row):
+        old, new = names.get(old, old), names.get(new, new)
     change = f"{old} → {new or NONE}" if old else new
-    return f"{row.field}: {change}" if row.action in {Action.UPDATED, Action.SLA_CHANGED} else change
+    return f"{row.field}: {change}" if row.action in _FIELD_CHANGES else change
+
+
+_FIELD_CHANGES = {Action.UPDATED, Action.TASK_CHANGED, Action.SLA_CHANGED}
+
+
+def _date(value: str, zone: tzinfo) -> str:
+    from ticketcore.cli.session import when
+
+    try:
+        return when(datetime.fromisoformat(value), zone) if value else ""
+    except ValueError:  # it was erased
+        return value
 
 
 @command(
@@ -134,10 +165,44 @@ def list_tickets(
         limit=limit + 1,
         after=after,
     )
+    _show_page(session, found, limit)
+
+
+def _show_page(session: Session, found: Sequence[Ticket], limit: int, empty: str = "No tickets.") -> None:
+    """Print up to ``limit`` tickets, and how to get more if there are."""
     page = found[:limit]
-    session.show_tickets(page)
+    session.show_tickets(page, empty)
     if len(found) > limit:
         note(f"There are more tickets; for the next ones repeat with: --after {page[-1].ticket_number}")
+
+
+@command("search", "ticketcore search printer jammed", "ticketcore search VPN --status NEW --internal")
+@click.argument("text", nargs=-1, required=True)
+@package_filter
+@click.option("--status", type=STATUS, multiple=True, help="Only this status; repeatable.")
+@click.option("--internal", is_flag=True, help="Look into internal comments too.")
+@limit_option("tickets to list")
+@click.option("--after", metavar="T", type=REFERENCE, help="Go on behind this ticket: the last one of the page before.")
+@with_session
+def search(
+    session: Session,
+    *,
+    text: tuple[str, ...],
+    package: str | None,
+    status: tuple[str, ...],
+    internal: bool,
+    limit: int,
+    after: str | None,
+) -> None:
+    """Search the text of tickets.
+
+    Lists those that have every word of TEXT in their subject, description, analysis or comments, the newest first.
+    Words are found whole; case does not count, accents do. Behind -- TEXT may begin with a dash.
+    """
+    found = session.desk.queries.search(
+        " ".join(text), package=package, status=status or None, internal=internal, limit=limit + 1, after=after
+    )
+    _show_page(session, found, limit, "No ticket has all of these words.")
 
 
 @command("open-tickets", "ticketcore open-tickets --package CORE")

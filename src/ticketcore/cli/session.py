@@ -15,20 +15,21 @@ from attrs import frozen
 from ticketcore.cli.base import Shared
 from ticketcore.cli.output import NONE, Column, note, note_lines, print_json, print_table, say
 from ticketcore.desk import Desk, open_desk
+from ticketcore.domain.eta import local
 from ticketcore.domain.ticket import Ticket
 from ticketcore.serde import to_plain
 
 
 def when(instant: datetime | None, zone: tzinfo) -> str:
     """Return an instant as people of ``zone`` read it."""
-    return NONE if instant is None else f"{instant.astimezone(zone):%Y-%m-%d %H:%M %Z}"
+    return NONE if instant is None else f"{local(instant, zone):%Y-%m-%d %H:%M %Z}"
 
 
 def print_tickets(tickets: Sequence[Ticket], names: Mapping[str, str], sla_words: Callable[[Ticket], str]) -> None:
     """Print a table of tickets; the package has a column only where there is more than one."""
     several = len({ticket.package for ticket in tickets}) > 1
     columns = [Column("#", right=True), Column("Priority"), Column("Status")]
-    columns += [Column("Package")] if several else []
+    columns += [Column("Package", wrap=True)] if several else []
     columns += [Column("Assignee", wrap=True), Column("SLA", wrap=True), Column("Subject", wrap=True)]
     print_table(
         columns,

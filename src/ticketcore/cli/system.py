@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ticketcore.cli.base import LazyGroup, command, with_session
 from ticketcore.cli.options import FixedList, limit_option, ticket_argument
 from ticketcore.cli.output import NONE, Column, note, print_facts, print_json, say
-from ticketcore.domain.events import OutboxMessage, OutboxState
+from ticketcore.domain.events import NotifyCode, OutboxMessage, OutboxState
 from ticketcore.domain.history import verify_chain
 from ticketcore.domain.workflow import to_mermaid
 from ticketcore.serde import to_plain
@@ -51,6 +51,40 @@ _OUTBOX_COLUMNS = (
 )
 
 
+def _outbox_row(message: OutboxMessage) -> tuple[object, ...]:
+    to = message.recipient or message.channel
+    return message.guid, message.ticket_number, message.notify_code, to, message.state
+
+
+class _Events(FixedList):
+    """An event, by its name or as people see it."""
+
+    def __init__(self) -> None:
+        super().__init__(NotifyCode.__members__)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name of the event."""
+        names = {code.value.casefold(): code.name for code in NotifyCode}
+        return super().convert(names.get(str(value).casefold(), value), param, ctx)
+
+
+@command("notify", "ticketcore notify 7 STATUS_CHANGED", "ticketcore notify 7 escalation_alert")
+@ticket_argument
+@click.argument("code", metavar="CODE", type=_Events())
+@with_session
+def notify(session: Session, ticket: str, code: str) -> None:
+    """Tell everybody of a ticket again.
+
+    As after a change, by mail and over every other notifier; the ticket stays as it is. CODE is the event: CREATED,
+    STATUS_CHANGED, ASSIGNED, RESOLVED, CLOSED, ESCALATED (to requester, assignee and watchers), ESCALATION_ALERT (to
+    the contacts of the service level) or SIGNOFF_REQUESTED (to those who have not answered yet).
+    """
+    found = session.desk.notifications.notify_event(ticket, code, action_by=session.by)
+    is_on = bool(session.desk.config.notifiers)
+    why = f"there is nobody to tell of ticket {ticket}" if is_on else "no notifier is turned on"
+    session.show_records(found, _OUTBOX_COLUMNS, _outbox_row, f"Nothing goes out: {why}")
+
+
 @command("list", "ticketcore outbox list --state DEAD")
 @click.option("--state", type=FixedList(OutboxState), help="Only this state.")
 @limit_option("messages to list, the newest of them")
@@ -61,13 +95,8 @@ def outbox_list(session: Session, state: str | None, limit: int) -> None:
     The oldest comes first; below the table is what went wrong with each. DEAD ones were given up: see ticketcore
     outbox retry.
     """
-
-    def row(message: OutboxMessage) -> tuple[object, ...]:
-        to = message.recipient or message.channel
-        return message.guid, message.ticket_number, message.notify_code, to, message.state
-
     found = session.desk.notifications.list_outbox(state, limit=limit + 1)
-    session.show_records(found[-limit:], _OUTBOX_COLUMNS, row, "No messages.")
+    session.show_records(found[-limit:], _OUTBOX_COLUMNS, _outbox_row, "No messages.")
     for message in found[-limit:] if not session.json else ():
         if message.last_error:
             waiting = message.state is OutboxState.PENDING

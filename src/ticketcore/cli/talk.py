@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from ticketcore.cli.base import command, with_session
-from ticketcore.cli.options import ticket_argument
+from ticketcore.cli.options import given_text, ticket_argument
 from ticketcore.cli.output import print_json, say
 from ticketcore.serde import to_plain
 
@@ -27,18 +26,8 @@ def comment(session: Session, ticket: str, text: str, *, internal: bool) -> None
 
     TEXT is what to say; - reads it from standard input.
     """
-    if text == "-":
-        text = _standard_input()
-    made = session.desk.comments.add_comment(ticket, text, commented_by=session.by, is_internal=internal)
+    made = session.desk.comments.add_comment(ticket, given_text(text), commented_by=session.by, is_internal=internal)
     session.show_record(made, f"{'Internal comment' if internal else 'Comment'} added to ticket {ticket}")
-
-
-def _standard_input() -> str:
-    try:
-        return sys.stdin.buffer.read().decode().rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        message = f"standard input is no UTF-8 text (byte {error.start + 1})"
-        raise click.ClickException(message) from None
 
 
 @command("comments", "ticketcore comments 7 --internal")
@@ -58,8 +47,9 @@ def comments(session: Session, ticket: str, *, internal: bool) -> None:
     elif not found:
         say("No comments.")
     else:
+        people = session.desk.people.names(one.commented_by for one in found)
         for one in found:
-            print_comment(session, one)
+            print_comment(session, one, people)
 
 
 @command("add-watcher", "ticketcore add-watcher 7 ann@example.com")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,10 +14,11 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.serde import to_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ticketcore.cli.session import Session
-    from ticketcore.domain.work import Comment
+    from ticketcore.domain.work import Comment, Task
 
 _LAST_COMMENTS = 5
 
@@ -79,13 +80,18 @@ def create(
         eta_date=eta,
         action_by=session.by,
     )
+    session.show_change(ticket, created_words(session, ticket))
+
+
+def created_words(session: Session, ticket: Ticket) -> str:
+    """Return what to say of a new ticket."""
     parts = [f"Ticket {ticket.ticket_number} created"]
     if not session.json:
         assignee = session.names([ticket]).get(ticket.assigned_to)
         parts.append(f"assigned to {assignee}" if assignee else "unassigned")
     if ticket.sla_resolution_deadline:
         parts.append(f"resolution due {session.when(ticket.sla_resolution_deadline)}")
-    session.show_change(ticket, ", ".join(parts))
+    return ", ".join(parts)
 
 
 @command("read", "ticketcore read 7", "ticketcore read 7 --json")
@@ -94,17 +100,23 @@ def create(
 def read(session: Session, ticket: str) -> None:
     """Show a ticket.
 
-    The card has its state, its deadlines, the text of its estimate (ETA) and its last five comments,
+    The card has its state, its deadlines, the text of its estimate (ETA), its tasks and its last five comments,
     internal ones too.
     """
     desk = session.desk
     found = desk.tickets.read(ticket)
+    tasks = desk.tasks.get_tasks(found)
+    minutes = desk.time.get_total_time(found)
     comments = desk.comments.get_comments(found, include_internal=True)
     if session.json:
-        last = to_plain(comments[-_LAST_COMMENTS:])
-        print_json({**session.ticket_data([found])[0], "comments": last})
+        more = {
+            "total_minutes": minutes,
+            "tasks": _task_data(session, tasks) if tasks else [],
+            "comments": to_plain(comments[-_LAST_COMMENTS:]),
+        }
+        print_json({**session.ticket_data([found])[0], **more})
     else:
-        _print_card(session, found, comments)
+        _print_card(session, found, tasks, comments, minutes)
 
 
 @command("update", 'ticketcore update 7 --priority CRITICAL --subject "Two printers on fire"')
@@ -135,45 +147,73 @@ def update(session: Session, /, ticket: str, **fields: str | None) -> None:
     session.show_change(found, f"Ticket {found.ticket_number} has {', '.join(facts)}")
 
 
-def _print_card(session: Session, ticket: Ticket, comments: list[Comment]) -> None:
+def _task_data(session: Session, tasks: Sequence[Task]) -> list[dict[str, Any]]:
+    from ticketcore.cli.work import task_data
+
+    return task_data(session, tasks)
+
+
+def _print_card(
+    session: Session, ticket: Ticket, tasks: Sequence[Task], comments: Sequence[Comment], minutes: int
+) -> None:
     from rich.text import Text
 
-    desk = session.desk
-    assignee = session.names([ticket]).get(ticket.assigned_to) or "nobody"
-    badges = Text("  ").join((text(ticket.status), text(ticket.priority), text(ticket.ticket_type)))
-    scope = f"{ticket.package} / {ticket.project}" if ticket.project else ticket.package
-    requester = f"{ticket.requested_by or NONE} ({ticket.requested_by_type})"
-    eta = desk.tickets.get_eta_display(ticket.estimated_date)
-    response = _target(session, ticket, ticket.sla_response_deadline, met=ticket.sla_response_met)
-    resolution = _target(session, ticket, ticket.sla_resolution_deadline, met=ticket.sla_resolution_met)
+    shown = comments[-_LAST_COMMENTS:]
+    involved = [task.assigned_to for task in tasks] + [comment.commented_by for comment in shown]
+    people = session.desk.people.names([ticket.assigned_to, ticket.requested_by, *involved])
     render(text(f"#{ticket.ticket_number}  {ticket.subject}", "bold"))
-    render(badges)
-    facts: list[tuple[str, object]] = [
-        ("Guid", ticket.guid),
-        ("Package", scope),
-        ("Requested by", requester),
-        ("Assigned to", assignee),
-        ("Created", session.when(ticket.created_date)),
-        ("Updated", session.when(ticket.updated_date)),
-        ("SLA", desk.sla_words(ticket)),
-        ("  Response", response),
-        ("  Resolution", resolution),
-        ("ETA", f"{eta} ({session.when(ticket.estimated_date)})" if eta else NONE),
-        ("Watchers", ", ".join(ticket.watchers) or NONE),
-    ]
-    dates = (("Resolved", ticket.resolved_date), ("Closed", ticket.closed_date))
-    facts[6:6] = [(name, session.when(date)) for name, date in dates if date]
-    print_facts(facts)
+    render(Text("  ").join((text(ticket.status), text(ticket.priority), text(ticket.ticket_type))))
+    print_facts(_facts(session, ticket, people, minutes))
     if ticket.description:
         click.echo()
         _print_text(ticket.description, "")
-    if comments:
-        shown = comments[-_LAST_COMMENTS:]
-        title = f"last {len(shown)} of {len(comments)}" if len(shown) < len(comments) else f"{len(shown)}"
-        click.echo()
-        render(text(f"Comments ({title})", "bold"))
-    for comment in comments[-_LAST_COMMENTS:]:
-        print_comment(session, comment)
+    if ticket.problem_analysis:
+        _print_heading("Analysis")
+        _print_text(ticket.problem_analysis, "")
+    if tasks:
+        _print_heading(f"Tasks ({sum(task.is_open for task in tasks)} of {len(tasks)} to do)")
+        from ticketcore.cli.work import print_tasks
+
+        print_tasks(tasks, people)
+    if shown:
+        few = len(shown) < len(comments)
+        _print_heading(f"Comments (last {len(shown)} of {len(comments)})" if few else f"Comments ({len(shown)})")
+    for comment in shown:
+        print_comment(session, comment, people)
+
+
+def _facts(session: Session, ticket: Ticket, people: Mapping[str, str], minutes: int) -> list[tuple[str, object]]:
+    """Return what a card says of a ticket line by line; ``minutes`` is the time that was spent on it."""
+    desk = session.desk
+    eta = desk.tickets.get_eta_display(ticket.estimated_date)
+    into = desk.tickets.get_merged_into(ticket) if ticket.merged_into else None
+    dates = (("Resolved", ticket.resolved_date), ("Closed", ticket.closed_date))
+    facts: list[tuple[str, object]] = [
+        *([("Merged into", f"#{into.ticket_number}  {into.subject}")] if into else []),
+        ("Guid", ticket.guid),
+        ("Package", f"{ticket.package} / {ticket.project}" if ticket.project else ticket.package),
+        ("Requested by", f"{people.get(ticket.requested_by, NONE)} ({ticket.requested_by_type})"),
+        ("Assigned to", people.get(ticket.assigned_to) or "nobody"),
+        ("Created", session.when(ticket.created_date)),
+        ("Updated", session.when(ticket.updated_date)),
+        *((name, session.when(date)) for name, date in dates if date),
+        ("SLA", desk.sla_words(ticket)),
+        ("  Response", _target(session, ticket, ticket.sla_response_deadline, met=ticket.sla_response_met)),
+        ("  Resolution", _target(session, ticket, ticket.sla_resolution_deadline, met=ticket.sla_resolution_met)),
+        ("ETA", f"{eta} ({session.when(ticket.estimated_date)})" if eta else NONE),
+        ("Watchers", ", ".join(ticket.watchers) or NONE),
+    ]
+    if minutes:
+        from ticketcore.domain.timing import in_words
+
+        facts.append(("Time spent", in_words(minutes)))
+    facts += [("Work score", ticket.work_score)] if ticket.work_score is not None else []
+    return facts
+
+
+def _print_heading(heading: str) -> None:
+    click.echo()
+    render(text(heading, "bold"))
 
 
 def _target(session: Session, ticket: Ticket, deadline: datetime | None, *, met: bool | None) -> str:
@@ -190,10 +230,11 @@ def _target(session: Session, ticket: Ticket, deadline: datetime | None, *, met:
     return f"{session.when(deadline)}, {state}"
 
 
-def print_comment(session: Session, comment: Comment) -> None:
-    """Print a comment with who wrote it and when."""
+def print_comment(session: Session, comment: Comment, people: Mapping[str, str]) -> None:
+    """Print a comment with who wrote it and when; ``people`` are the names of authors."""
     internal = ", internal" if comment.is_internal else ""
-    render(text(f"{comment.commented_by}, {session.when(comment.created_date)}{internal}:", "bold"))
+    author = people.get(comment.commented_by, comment.commented_by)
+    render(text(f"{author}, {session.when(comment.created_date)}{internal}:", "bold"))
     _print_text(comment.text, "  ")
 
 

@@ -71,7 +71,8 @@ def worker(
     """Run the jobs that keep the desk going.
 
     outbox delivers what is due, escalations escalates tickets past a deadline, sla gives open tickets new deadlines
-    after service levels have changed. How often is in scheduler.jobs of the configuration.
+    after service levels have changed, recurring makes the tickets of schedules that are due. How often is in
+    scheduler.jobs of the configuration.
 
     Runs until it is told to stop (SIGTERM, or control-C), and finishes the messages that it has taken. Several
     workers may run at the same time. There is a line for each job that did something.

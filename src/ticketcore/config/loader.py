@@ -97,6 +97,15 @@ def _wrong(section: object, path: str) -> Iterator[Problem]:
             yield Problem(here, message)
 
 
+def provider_problems(config: Config, source: Source) -> list[Problem]:
+    """Return what is wrong with where tickets go: for now that is the internal database, and nothing else."""
+    name = config.ticket.provider
+    if name == "internal":
+        return []
+    other = "what the placeholder stands for" if "ticket.provider" in source.filled else repr(name)
+    return [Problem("ticket.provider", f"tickets live in the internal database; {other} cannot take its place yet")]
+
+
 def with_defaults(config: Config) -> Config:
     """Return ``config`` with the places filled in that depend on who runs it: database and mail folder."""
     if config.database.url and (config.email.folder or config.email.host):

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import NOTHING, field, frozen
 
+from ticketcore.domain.recurrence import CatchUp
 from ticketcore.domain.sla import MAX_MINUTES, Recompute
 from ticketcore.domain.ticket import Priority, Status
 from ticketcore.domain.workflow import DEFAULT, Workflow
@@ -163,6 +164,7 @@ class JobsSection:
     outbox: float = setting("Seconds between two rounds of deliveries.", 10.0, within=(0, 1e9))
     escalations: float = setting("Seconds between two looks for tickets to escalate.", 60.0, within=(0, 1e9))
     sla: float = setting("Seconds between two looks whether service levels have changed.", 60.0, within=(0, 1e9))
+    recurring: float = setting("Seconds between two looks for schedules that are due.", 60.0, within=(0, 1e9))
 
 
 @frozen(kw_only=True)
@@ -177,6 +179,16 @@ class SchedulerSection:
     attempts: int = setting("How often a delivery is tried before it is given up.", 10, within=(1, 1000))
     engine: str = setting("What runs the jobs of the worker.", "loop")
     jobs: JobsSection = setting("Seconds between two runs of each job.", JobsSection())
+
+
+@frozen(kw_only=True)
+class RecurringSection:
+    """``recurring``: what becomes of what was missed while no worker ran, and what counts as missed."""
+
+    catch_up: CatchUp = setting(
+        "Whether a new schedule makes one for all that were missed, all, or none of them.", CatchUp.ONE
+    )
+    grace: float = setting("Seconds for which something due counts as on time, not as missed.", 3600.0, within=(0, 1e9))
 
 
 @frozen(kw_only=True)
@@ -207,5 +219,6 @@ class Config:
     providers: dict[str, dict[str, Any]] = setting(
         "Settings of providers: a section for each.", factory=dict, shown=False
     )
+    recurring: RecurringSection = setting("Tickets that recur.", RecurringSection())
     scheduler: SchedulerSection = setting("Deliveries, and the jobs of the worker.", SchedulerSection())
     plugins: dict[str, dict[str, Any]] = setting("Settings of plugins: a section for each.", factory=dict, shown=False)

@@ -1,4 +1,4 @@
-"""A configuration file as it is written: its values, with the line and the origin of each."""
+"""A file as it is written, a configuration first of all: its values, with the line and the origin of each."""
 
 from __future__ import annotations
 
@@ -79,7 +79,11 @@ def read(file: Path) -> tuple[dict[str, Any], Source, list[Problem]]:
     Raises:
         ConfigError: the file cannot be read, or is no YAML mapping.
     """
-    raw, lines, problems = _parsed(file, _text(file))
+    raw, lines, problems = document(file, text_of(file))
+    if raw is None:
+        raw = {}
+    if not isinstance(raw, dict):
+        raise ConfigError([Problem("", f"the configuration {file} must be a mapping of sections")])
     filled: dict[str, str] = {}
 
     def fill(value: Any, path: str) -> Any:
@@ -106,20 +110,40 @@ def _below(path: str, key: object) -> str:
     return f"{path}.{key}" if path else str(key)
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path, what: str = "configuration") -> str:
+    """Return the text in ``file``; ``what`` is what it is in messages.
+
+    Raises:
+        ConfigError: the file cannot be read, is too large, or is not UTF-8.
+    """
     try:
         with file.open("rb") as opened:
-            data = opened.read(_LARGEST_FILE + 1)
-        if len(data) > _LARGEST_FILE:
-            raise ConfigError([Problem("", f"the configuration {file} is larger than {_LARGEST_FILE} bytes")])
-        return data.decode("utf-8-sig")
+            return text_in(opened.read(_LARGEST_FILE + 1), str(file), what)
     except OSError as error:
-        raise ConfigError([Problem("", f"cannot read the configuration {file}: {error.strerror}")]) from None
+        raise ConfigError([Problem("", f"cannot read the {what} {file}: {error.strerror}")]) from None
+
+
+def text_in(data: bytes, name: str, what: str) -> str:
+    """Return ``data``, which is from the file ``name``, as text; see :func:`text_of`."""
+    if len(data) > _LARGEST_FILE:
+        raise ConfigError([Problem("", f"the {what} {name} is larger than {_LARGEST_FILE} bytes")])
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise ConfigError([Problem("", f"the configuration {file} is not UTF-8 text")]) from None
+        raise ConfigError([Problem("", f"the {what} {name} is not UTF-8 text")]) from None
 
 
-def _parsed(file: Path, text: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:
+def document(file: Path | str, text: str, what: str = "configuration") -> tuple[Any, dict[str, int], list[Problem]]:
+    """Return the value of ``text``, which is YAML, the line of each key by its path, and the keys that are there twice.
+
+    Args:
+        file: where the text is from, for messages.
+        text: the text.
+        what: what it is, for messages.
+
+    Raises:
+        ConfigError: it is no YAML.
+    """
     import yaml  # costs 20 ms, which a run without a file saves
 
     found = _Lines()
@@ -133,14 +157,10 @@ def _parsed(file: Path, text: str) -> tuple[dict[str, Any], dict[str, int], list
         finally:
             loader.dispose()
     except yaml.YAMLError as error:
-        message = f"the configuration cannot be read as YAML: {_reason(error)}"
+        message = f"the {what} cannot be read as YAML: {_reason(error)}"
         raise ConfigError([Problem("", message)], places=[f"{file}:{_line(error, text)}"]) from None
     except RecursionError:  # where PyYAML has no libyaml, which has a limit of its own
-        raise ConfigError([Problem("", f"the configuration {file} has too many levels")]) from None
-    if raw is None:
-        return {}, found.lines, found.problems
-    if not isinstance(raw, dict):
-        raise ConfigError([Problem("", f"the configuration {file} must be a mapping of sections")])
+        raise ConfigError([Problem("", f"the {what} {file} has too many levels")]) from None
     return raw, found.lines, found.problems
 
 

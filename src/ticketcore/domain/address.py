@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ticketcore.errors import Problem, RejectedError
+from ticketcore.errors import Problem, RejectedError, quoted
 
 _INTRANET = "local"
+
+_LONGEST = 1000
+"""More characters are no address, in whatever form; and on some texts a look takes the square of the time."""
 
 
 @lru_cache(maxsize=4096)
@@ -25,18 +28,22 @@ def _checked(text: str) -> tuple[str, str]:
     return found.normalized.lower(), ""
 
 
-def normalise_address(field: str, text: str) -> str:
+def normalise_address(field: str, text: object) -> str:
     """Return the address ``text`` as it is stored: without blanks around it, in lower case.
 
     Raises:
         RejectedError: it is no e-mail address (RFC 5322's unquoted form); names ``field``.
     """
-    address, reason = _checked(text.strip())
+    if not isinstance(text, str):
+        raise RejectedError([Problem(field, f"must be text, not {type(text).__name__}")])
+    address, reason = _checked(text.strip()) if len(text) <= _LONGEST else ("", "It is too long.")
     if not address:
-        raise RejectedError([Problem(field, f"{text!r} is not an e-mail address: {reason}")])
+        raise RejectedError([Problem(field, f"{quoted(text)} is not an e-mail address: {reason}")])
     return address
 
 
-def as_address(text: str) -> str | None:
+def as_address(text: object) -> str | None:
     """Return ``text`` as a stored address, ``None`` if it is not one."""
-    return (_checked(text.strip())[0] or None) if "@" in text else None
+    if not isinstance(text, str) or "@" not in text or len(text) > _LONGEST:
+        return None
+    return _checked(text.strip())[0] or None

@@ -60,10 +60,12 @@ def amended(change: Change, fields: Mapping[str, Any], *, by: str) -> Change:
 
 def _recreated(change: Change, after: Ticket, changed: Mapping[str, Any], note: str) -> tuple[Entry, ...]:
     """Return the entries of a new ticket of which some fields were amended."""
-    first, *others = created(after).entries
-    before = change.entries[0].note
-    notes = [*([before] if before else []), f"{note}: {', '.join(changed)}"]
-    others = [evolve(entry, note=note) for entry in others] if "assigned_to" in changed else [*change.entries[1:]]
+    first, *assigned = created(after).entries
+    before, *others = change.entries
+    notes = [*([before.note] if before.note else []), f"{note}: {', '.join(changed)}"]
+    if "assigned_to" in changed:
+        others = [entry for entry in others if entry.action is not Action.ASSIGNED]
+        others[:0] = [evolve(entry, note=note) for entry in assigned]
     return evolve(first, note="; ".join(notes)), *others
 
 

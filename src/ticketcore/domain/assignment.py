@@ -1,20 +1,36 @@
-"""Who gets a new ticket: the most specific rule that fits, in five levels."""
+"""Who gets a new ticket: the most specific rule that fits, in five levels, and one of those whom it names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from ticketcore.domain.policy import AssignRule, SlaPolicy
+from ticketcore.domain.policy import AssignRule, AssignStrategy, SlaPolicy
 
 
 @frozen
 class Choice:
-    """The rule that was chosen and the level (1 to 5) on which it was found."""
+    """The rule that was chosen, the level (1 to 5) on which it was found, and the address that its strategy takes.
+
+    The address is empty as long as the strategy has not been asked.
+    """
 
     rule: AssignRule
     level: int
+    assign_to: str = ""
+
+    @property
+    def note(self) -> str:
+        """What the history of a ticket says of the choice."""
+        strategy = "" if self.rule.strategy is AssignStrategy.FIRST else f", {self.rule.strategy}"
+        return f"auto-assigned by rule {self.rule.id} (level {self.level}{strategy})"
+
+    @property
+    def saves(self) -> tuple[AssignRule, ...]:
+        """The rule as it is after the choice, if that makes a difference to the next one."""
+        after = evolve(self.rule, last_assigned=self.assign_to)
+        return (after,) if self.rule.strategy is AssignStrategy.ROUND_ROBIN and after != self.rule else ()
 
 
 _LEVELS: tuple[tuple[int, frozenset[str]], ...] = (
@@ -63,6 +79,24 @@ def choose(
         if best is None or rank < best[0]:
             best = rank, Choice(rule, level)
     return best[1] if best else None
+
+
+def pick(rule: AssignRule, *, away: Collection[str] = (), loads: Mapping[str, int] = {}) -> str:
+    """Return the address that gets the next ticket of ``rule``.
+
+    Args:
+        rule: the rule; with one address, that one gets them all.
+        away: the addresses to pass over, unless that would leave nobody.
+        loads: how many tickets each address has, for ``LEAST_LOADED``; on equal terms the first of the list wins.
+    """
+    listed = rule.assignees
+    if rule.strategy is AssignStrategy.ROUND_ROBIN and rule.last_assigned in listed:
+        place = listed.index(rule.last_assigned) + 1
+        listed = listed[place:] + listed[:place]
+    there = [address for address in listed if address not in away] or listed
+    if rule.strategy is AssignStrategy.LEAST_LOADED:
+        return min(there, key=lambda address: loads.get(address, 0))
+    return there[0]
 
 
 def find_policy(

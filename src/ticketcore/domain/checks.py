@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 from ticketcore.domain.address import normalise_address
 from ticketcore.domain.ticket import Priority, RequestedByType, TicketType
-from ticketcore.errors import Problem, RejectedError
+from ticketcore.errors import Problem, RejectedError, quoted
 
 SUBJECT_LENGTH = 500
 NAME_LENGTH = 255
@@ -40,7 +40,7 @@ class Checks:
     def line(self, field: str, value: object, limit: int = NAME_LENGTH, *, required: bool = False) -> str:
         """Return ``value`` as one line: white space and line breaks become single blanks."""
         line = " ".join(self.text(field, value).split())
-        if required and not line:
+        if required and not line and isinstance(value, str):
             self.problems.append(Problem(field, "must not be empty"))
         if len(line) > limit:
             self.problems.append(Problem(field, f"has {len(line)} characters; at most {limit} are allowed"))
@@ -51,12 +51,29 @@ class Checks:
         try:
             return kind(cast("str", value))
         except ValueError:
-            self.problems.append(Problem(field, f"{value!r} is not known; choose one of {', '.join(kind)}"))
+            self.problems.append(Problem(field, f"{quoted(value)} is not known; choose one of {', '.join(kind)}"))
             return None
+
+    def flag(self, field: str, value: object) -> bool:
+        """Return ``value`` if it is true or false; a word such as "no" would count as yes."""
+        if not isinstance(value, bool):
+            self.problems.append(Problem(field, f"must be true or false, not {quoted(value)}"))
+        return value is True
+
+    def any_member(self, field: str, value: object, kind: type[E]) -> str:
+        """Return ``value`` as a member of the vocabulary ``kind``, or the empty text, which means any of them."""
+        if value == "":
+            return ""
+        known = len(self.problems)
+        member = self.member(field, value, kind)
+        self.problems[known:] = [Problem(one.field, f"{one.message}, or none for any") for one in self.problems[known:]]
+        return member.value if member else ""
 
     def address(self, field: str, value: object) -> str:
         """Return ``value`` as a stored e-mail address."""
-        return self.attempt(lambda: normalise_address(field, self.text(field, value))) or ""
+        known = len(self.problems)
+        text = self.text(field, value)
+        return self.attempt(lambda: normalise_address(field, text)) or "" if len(self.problems) == known else ""
 
     def addresses(self, field: str, values: object) -> tuple[str, ...]:
         """Return ``values`` as stored e-mail addresses, each once."""

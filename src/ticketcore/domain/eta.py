@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time, tzinfo
 
-from ticketcore.errors import Problem, RejectedError
+from ticketcore.errors import Problem, RejectedError, quoted
 
 _FORM = "must be a date such as 2026-05-01 or an instant such as 2026-05-01T14:30+02:00 (ISO 8601)"
 
@@ -13,23 +13,25 @@ _FORM = "must be a date such as 2026-05-01 or an instant such as 2026-05-01T14:3
 _WRITTEN = re.compile(r"[0-9W:.,+-]+([T ][0-9:.,+-]+Z?)?", re.ASCII | re.IGNORECASE)
 
 
-def parse_instant(field: str, value: str | date | datetime, zone: tzinfo, *, end_of_day: bool) -> datetime:
+def parse_instant(field: str, value: object, zone: tzinfo, *, end_of_day: bool) -> datetime:
     """Return ``value`` as an aware UTC instant.
 
-    Text is read as ISO 8601; without an offset it is local time of ``zone``. A date without a time is the
-    end of that day (its last second) in ``zone`` if ``end_of_day``, else its start.
+    It is a date, a datetime, or text. Text is read as ISO 8601; without an offset it is local time of ``zone``. A
+    date without a time is the end of that day (its last second) in ``zone`` if ``end_of_day``, else its start.
 
     Raises:
-        RejectedError: the text is no date, or a datetime is naive; names ``field``.
+        RejectedError: the text is no date, a datetime is naive, or it is something else; names ``field``.
     """
+    if not isinstance(value, str | date):
+        raise RejectedError([Problem(field, f"must be a date or text, not {type(value).__name__}")])
     if isinstance(value, str):
         text = value.strip()
         if not _WRITTEN.fullmatch(text):
-            raise RejectedError([Problem(field, f"{value!r} {_FORM}")])
+            raise RejectedError([Problem(field, f"{quoted(value)} {_FORM}")])
         try:
             value = date.fromisoformat(text) if len(text) <= len("2026-05-01") else datetime.fromisoformat(text)
         except ValueError:
-            raise RejectedError([Problem(field, f"{value!r} {_FORM}")]) from None
+            raise RejectedError([Problem(field, f"{quoted(value)} {_FORM}")]) from None
         if isinstance(value, datetime) and value.tzinfo is None:
             value = value.replace(tzinfo=zone)
     if not isinstance(value, datetime):
@@ -43,6 +45,14 @@ def parse_instant(field: str, value: str | date | datetime, zone: tzinfo, *, end
         raise RejectedError([Problem(field, f"{value.isoformat()} is out of range; {_FORM}")]) from None
 
 
+def local(instant: datetime, zone: tzinfo) -> datetime:
+    """Return ``instant`` as a time of ``zone``; as it is where that has no date (hours from the end of all years)."""
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        return instant
+
+
 def eta_display(estimated: datetime | None, now: datetime, zone: tzinfo) -> str:
     """Return how far away ``estimated`` is, in calendar days of ``zone``; empty without an estimate.
 
@@ -50,7 +60,7 @@ def eta_display(estimated: datetime | None, now: datetime, zone: tzinfo) -> str:
     """
     if estimated is None:
         return ""
-    days = (estimated.astimezone(zone).date() - now.astimezone(zone).date()).days
+    days = (local(estimated, zone).date() - local(now, zone).date()).days
     if days > 0:
         return f"{days} day(s) remaining"
     return f"overdue by {-days} day(s)" if days < 0 else "due today"

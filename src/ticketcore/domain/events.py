@@ -23,6 +23,7 @@ class NotifyCode(StrEnum):
     CLOSED = "Closed"
     ESCALATED = "Escalated"
     ESCALATION_ALERT = "Escalation Alert"
+    SIGNOFF_REQUESTED = "Sign-off Requested"
 
 
 class OutboxState(StrEnum):

@@ -19,20 +19,38 @@ from ticketcore.domain.checks import WATCHERS_LENGTH, Checks, checked_fields
 from ticketcore.domain.events import NotifyCode
 from ticketcore.domain.history import Action, CommentField, Entry
 from ticketcore.domain.ticket import DONE, RequestedByType, Status, Ticket
-from ticketcore.domain.work import Comment
-from ticketcore.errors import Problem, RejectedError
+from ticketcore.domain.work import Comment, Task
+from ticketcore.errors import Problem, RejectedError, quoted
+
+
+@frozen
+class TaskChange:
+    """What becomes of one task: before (``None`` for a new one) and after."""
+
+    before: Task | None
+    after: Task
 
 
 @frozen(kw_only=True)
 class Change:
-    """A change of one ticket: before, after, what goes into its history, and what is announced."""
+    """A change of one ticket: before, after, what goes into its history, and what is announced.
+
+    ``tasks`` are those of its tasks that change with it. ``adds``, ``saves`` and ``removes`` are records of other
+    kinds that are stored, overwritten and deleted in the same transaction. ``event`` goes to the people around the
+    ticket, or to the addresses ``to`` where these are given.
+    """
 
     before: Ticket | None
     after: Ticket
     entries: tuple[Entry, ...]
     comment: Comment | None = None
+    tasks: tuple[TaskChange, ...] = ()
+    adds: tuple[Any, ...] = ()
+    saves: tuple[Any, ...] = ()
+    removes: tuple[Any, ...] = ()
     event: NotifyCode | None = None
     detail: str = ""
+    to: tuple[str, ...] | None = None
     raise_alert: bool = False
 
     def touches(self, *fields: str) -> bool:
@@ -249,6 +267,7 @@ def commented(
     text = checks.text("text", text)
     if not text.strip():
         checks.problems.append(Problem("text", "must not be empty"))
+    is_internal = checks.flag("is_internal", is_internal)
     checks.done()
     visible = CommentField.REQUESTER if by_requester else CommentField.PUBLIC
     comment = Comment(
@@ -284,7 +303,9 @@ def watcher_removed(ticket: Ticket, email: str) -> Change:
     address = as_address(email) or email
     if address not in ticket.watchers:
         watching = ", ".join(ticket.watchers) or "nobody"
-        problem = f"{email} does not watch ticket {ticket.ticket_number}; watching: {watching}"
+        problem = (
+            f"{as_address(email) or quoted(email)} does not watch ticket {ticket.ticket_number}; watching: {watching}"
+        )
         raise RejectedError([Problem("email", problem)])
     after = evolve(ticket, watchers=tuple(watcher for watcher in ticket.watchers if watcher != address))
     return Change(before=ticket, after=after, entries=(Entry(Action.WATCHER_REMOVED, "watchers", address, None),))

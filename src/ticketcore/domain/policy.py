@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from attrs import frozen
+
+
+class AssignStrategy(StrEnum):
+    """Whom of several people an auto-assign rule takes."""
+
+    FIRST = "first"
+    """The first of the list."""
+    ROUND_ROBIN = "round_robin"
+    """One after the other."""
+    LEAST_LOADED = "least_loaded"
+    """Whoever has the fewest active tickets."""
 
 
 @frozen(kw_only=True)
 class AssignRule:
-    """An auto-assign rule: a row of ``def_ticket_assign``. An empty filter means any value."""
+    """An auto-assign rule: a row of ``def_ticket_assign``. An empty filter means any value.
+
+    ``assign_to`` holds one or more comma-separated addresses, ``last_assigned`` the one that ``ROUND_ROBIN`` took last.
+    """
 
     id: int = 0
     package: str = ""
@@ -16,6 +32,13 @@ class AssignRule:
     ticket_type: str = ""
     assign_to: str
     active: bool = True
+    strategy: AssignStrategy = AssignStrategy.FIRST
+    last_assigned: str = ""
+
+    @property
+    def assignees(self) -> tuple[str, ...]:
+        """The addresses in ``assign_to``, at least one."""
+        return split_names(self.assign_to) or (self.assign_to,)
 
 
 @frozen(kw_only=True)

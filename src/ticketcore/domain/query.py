@@ -15,11 +15,14 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum, StrEnum
 from functools import cmp_to_key
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from attrs import evolve, frozen
 
-from ticketcore.domain.ticket import Priority
+from ticketcore.domain.search import TEXTS, Search, found
+from ticketcore.domain.ticket import Priority, Ticket
+from ticketcore.domain.work import Comment
+from ticketcore.errors import RepositoryError
 
 R = TypeVar("R")
 
@@ -85,7 +88,8 @@ class Query(Generic[R]):
 
     ``where`` lists what must all be true. ``order`` should end in a unique field, so that paging is
     exact. ``limit`` is the most records to return. ``after`` holds the values that the ``order`` fields
-    have in the last record of the page before; the answer goes on behind it.
+    have in the last record of the page before; the answer goes on behind it. ``search`` is one more
+    condition, for tickets only: the words that must be in their texts or in their comments.
     """
 
     kind: type[R]
@@ -93,10 +97,21 @@ class Query(Generic[R]):
     order: tuple[Order, ...] = ()
     limit: int | None = None
     after: tuple[Any, ...] | None = None
+    search: Search | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse to search for words where there are no tickets."""
+        if self.search is not None and self.kind is not Ticket:
+            message = f"only tickets can be searched for words, not records of the kind {self.kind.__name__}"
+            raise ValueError(message)
 
     def and_where(self, *more: Expression) -> Query[R]:
         """Return this query narrowed down by ``more``."""
         return evolve(self, where=self.where + more)
+
+
+Find = Callable[[Query[Comment]], Iterable[Comment]]
+"""Answers questions about comments."""
 
 
 def eq(field: str, value: object) -> Condition:
@@ -169,12 +184,38 @@ def _keys(record: object, order: Sequence[Order]) -> tuple[Any, ...]:
     return tuple(getattr(record, key.field) for key in order)
 
 
-def select(records: Iterable[R], query: Query[R]) -> list[R]:
-    """Return those of ``records`` that ``query`` asks for: the definition of what a query means."""
-    found = [record for record in records if all(matches(record, part) for part in query.where)]
+def _comments_of(tickets: Iterable[Ticket], search: Search) -> Query[Comment]:
+    where = (one_of("ticket_guid", [ticket.guid for ticket in tickets]),)
+    return Query(Comment, where if search.internal else (*where, eq("is_internal", value=False)))
+
+
+def _having(tickets: Sequence[Ticket], search: Search, find: Find) -> list[Ticket]:
+    """Return those of ``tickets`` that have the words of ``search``."""
+    texts = {ticket.guid: [getattr(ticket, name) for name in TEXTS] for ticket in tickets}
+    for comment in find(_comments_of(tickets, search)):
+        texts[comment.ticket_guid].append(comment.text)
+    return [ticket for ticket in tickets if found(search, texts[ticket.guid])]
+
+
+def select(records: Iterable[R], query: Query[R], find: Find | None = None) -> list[R]:
+    """Return those of ``records`` that ``query`` asks for: the definition of what a query means.
+
+    Args:
+        records: all records of the kind, or at least all that fit the conditions.
+        query: the question.
+        find: answers questions about comments, which a search is for too; the ``find`` of a transaction does.
+
+    Raises:
+        RepositoryError: it is a search, and there is no ``find``.
+    """
+    chosen = [record for record in records if all(matches(record, part) for part in query.where)]
+    if query.search is not None:
+        if find is None:
+            raise RepositoryError("this store cannot search for words", hint="its author has to give select() a find")
+        chosen = cast("list[R]", _having(cast("list[Ticket]", chosen), query.search, find))
     order = query.order
     if order:
-        found.sort(key=cmp_to_key(lambda a, b: _compare(_keys(a, order), _keys(b, order), order)))
+        chosen.sort(key=cmp_to_key(lambda a, b: _compare(_keys(a, order), _keys(b, order), order)))
     if query.after is not None:
-        found = [record for record in found if _compare(_keys(record, order), query.after, order) > 0]
-    return found if query.limit is None else found[: query.limit]
+        chosen = [record for record in chosen if _compare(_keys(record, order), query.after, order) > 0]
+    return chosen if query.limit is None else chosen[: query.limit]

@@ -198,10 +198,20 @@ class TemplateFolderSpec(Spec):
 class RecurringTypeSpec(Spec):
     """A kind of thing that can recur, under the module type that a row of ``def_recurring`` names.
 
-    ``target`` is called with the desk, the schedule and the instant that is due, and makes the thing.
+    ``target`` is called with the desk and a :class:`ticketcore.domain.recurrence.Occurrence`, and makes the thing.
+    It is called at least once for each occurrence, with the same ``occurrence.key`` each time, and by one scheduler at
+    a time. What it raises is kept as the error of the schedule, and it is called again later.
+
+    Args:
+        settles: whether the target saves ``occurrence.settled`` itself, in the transaction that makes the thing: then
+            the thing is made exactly once.
+        check: is called with the desk and a new :class:`ticketcore.domain.recurrence.Schedule` before that is stored,
+            and raises what is wrong with it.
     """
 
     kind: ClassVar[str] = "recurring module type"
+    settles: bool = False
+    check: Callable[..., Any] | None = field(default=None, validator=_callable)
 
 
 @frozen(kw_only=True)

@@ -1,14 +1,15 @@
-"""What services ask of plugins: policies, which may amend or refuse a change, and observers, which are told of it."""
+"""What services ask of plugins: policies may amend or refuse a change, observers are told of it; and what recurs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from attrs import frozen
 
 from ticketcore.domain.events import TicketEvent
 from ticketcore.domain.lifecycle import Change
+from ticketcore.domain.recurrence import Occurrence, Schedule
 from ticketcore.errors import Problem
 
 
@@ -56,3 +57,17 @@ class Observers(Protocol):
 
     def tell(self, plugin: str, event: TicketEvent) -> None:
         """Tell the one called ``plugin``; any exception means that it has to be told again."""
+
+
+@frozen
+class RecurringType:
+    """A kind of thing that recurs.
+
+    ``check`` raises what is wrong with a new schedule. ``make`` makes the thing of an occurrence; one that ``settles``
+    saves ``occurrence.settled`` in the same transaction.
+    """
+
+    name: str
+    check: Callable[[Schedule], object]
+    make: Callable[[Occurrence], object]
+    settles: bool

@@ -21,8 +21,11 @@ from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
 from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.domain.query import Query
+from ticketcore.domain.recurrence import Schedule
+from ticketcore.domain.template import Template
 from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.work import Comment
+from ticketcore.domain.version import VersionRow
+from ticketcore.domain.work import Comment, Link, PullRequestTicket, Signoff, Task, TimeEntry
 
 R = TypeVar("R")
 
@@ -44,6 +47,14 @@ KINDS: dict[type, Kind] = {
     Ticket: Kind("guid", given="ticket_number", versioned=True, unique=(("ticket_number",),)),
     HistoryEntry: Kind("guid", unique=(("ticket_guid", "seq"),)),
     Comment: Kind("guid"),
+    Task: Kind("guid"),
+    Link: Kind("guid", unique=(("source_guid", "target_guid", "link_type"),)),
+    TimeEntry: Kind("guid"),
+    Signoff: Kind("guid", unique=(("ticket_guid", "email"),)),
+    PullRequestTicket: Kind("pr_key"),
+    VersionRow: Kind("guid", unique=(("ticket_guid", "version"),)),
+    Template: Kind("guid", unique=(("package", "name"),)),
+    Schedule: Kind("guid", versioned=True),
     AssignRule: Kind("id", given="id"),
     SlaPolicy: Kind("id", given="id"),
     Person: Kind("person_guid", unique=(("email",),)),

@@ -3,25 +3,58 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from itertools import chain
 
-from attrs import define
+from attrs import define, evolve
 
-from ticketcore.domain.address import normalise_address
-from ticketcore.domain.assignment import Choice, choose
-from ticketcore.domain.checks import NAME_LENGTH
-from ticketcore.domain.policy import AssignRule
+from ticketcore.domain.assignment import Choice, choose, pick
+from ticketcore.domain.checks import NAME_LENGTH, Checks
+from ticketcore.domain.policy import AssignRule, AssignStrategy, split_names
 from ticketcore.domain.query import Order, Query, eq, one_of
-from ticketcore.domain.ticket import Priority, TicketType
-from ticketcore.errors import NotFoundError, Problem, RejectedError
+from ticketcore.domain.ticket import ACTIVE, Priority, Ticket, TicketType
+from ticketcore.errors import NotFoundError, Problem, RejectedError, quoted
 from ticketcore.ports.repository import Repository, Transaction
+from ticketcore.services.narrowing import in_package
+from ticketcore.services.people import find_person, identities_of
 
 _log = logging.getLogger(__name__)
 
 
 def choose_rule(tx: Transaction, package: str, project: str, priority: str, ticket_type: str) -> Choice | None:
-    """Return the rule for such a ticket, ``None`` if none fits."""
+    """Return the rule for such a ticket and whom it takes, ``None`` if none fits."""
     rules = tx.find(Query(AssignRule, (one_of("package", (package, "")), eq("active", value=True))))
-    return choose(rules, package=package, project=project, priority=priority, ticket_type=ticket_type)
+    choice = choose(rules, package=package, project=project, priority=priority, ticket_type=ticket_type)
+    return evolve(choice, assign_to=_picked(tx, choice.rule)) if choice else None
+
+
+def _picked(tx: Transaction, rule: AssignRule) -> str:
+    """Return the address that gets the next ticket of ``rule``; people who are not active are passed over."""
+    listed = rule.assignees
+    if len(listed) == 1:
+        return listed[0]
+    away = {one for one in listed if not find_person(tx, one) and find_person(tx, one, active=False)}
+    loads = _loads(tx, listed) if rule.strategy is AssignStrategy.LEAST_LOADED else {}
+    return pick(rule, away=away, loads=loads)
+
+
+def _loads(tx: Transaction, addresses: Sequence[str]) -> dict[str, int]:
+    """Return how many active tickets each of ``addresses`` has, under whatever name they were assigned."""
+    names = {address: identities_of(tx, address) for address in addresses}
+    where = one_of("assigned_to", sorted({*chain.from_iterable(names.values())})), one_of("status", sorted(ACTIVE))
+    counts = tx.count_by(Query(Ticket, where), "assigned_to")
+    return {address: sum(counts.get(name, 0) for name in theirs) for address, theirs in names.items()}
+
+
+def _addresses(checks: Checks, field: str, value: object) -> str:
+    """Return one or more comma-separated addresses as they are stored, each once."""
+    parts = split_names(value) if isinstance(value, str) else ()
+    if not parts:
+        return checks.address(field, value)
+    text = ",".join(dict.fromkeys(checks.address(field, part) for part in parts))
+    if len(text) > NAME_LENGTH:
+        checks.problems.append(Problem(field, f"has {len(text)} characters; at most {NAME_LENGTH} are allowed"))
+    return text
 
 
 @define(eq=False, repr=False)
@@ -31,18 +64,24 @@ class Rules:
     repository: Repository
 
     def auto_assign(self, package: str, project: str = "", priority: str = "", ticket_type: str = "") -> str | None:
-        """Return the address that would get such a ticket, ``None`` if no rule fits."""
+        """Return the address that would get such a ticket now, ``None`` if no rule fits.
+
+        Asking does not count as a turn.
+        """
         choice = self.choose(package, project, priority, ticket_type)
-        return choice.rule.assign_to if choice else None
+        return choice.assign_to if choice else None
 
     def choose(self, package: str, project: str = "", priority: str = "", ticket_type: str = "") -> Choice | None:
-        """Return the rule that decides about such a ticket, and the level (1 to 5) on which it was found."""
+        """Return the rule that decides about such a ticket, the level (1 to 5) where it was found, and whom it takes.
+
+        Asking does not count as a turn.
+        """
         with self.repository.transaction(read_only=True) as tx:
             return choose_rule(tx, package, project, priority, ticket_type)
 
     def auto_assign_list_rules(self, package: str | None = None) -> list[AssignRule]:
         """Return the rules of ``package`` (by default of all), by id."""
-        where = () if package is None else (eq("package", package),)
+        where = in_package(package)
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(AssignRule, where, (Order("id"),)))
 
@@ -54,44 +93,35 @@ class Rules:
         priority: str = "",
         ticket_type: str = "",
         *,
+        strategy: str = "first",
         action_by: str,
     ) -> AssignRule:
         """Add a rule and return it with its id.
 
         Args:
             package: the package it is for; empty for all that have no fitting rule of their own.
-            assign_to: the address that gets the tickets.
+            assign_to: the address that gets the tickets; or several with commas between them.
             project: only tickets of this project; empty for any.
             priority: only tickets of this priority; empty for any.
             ticket_type: only tickets of this type; empty for any.
+            strategy: whom of several a ticket goes to: the ``first``, one after the other (``round_robin``), or whoever
+                has the fewest active tickets (``least_loaded``). People who are not active are passed over, unless
+                none of them is.
             action_by: who adds it; it is logged.
 
         Raises:
-            RejectedError: an unknown priority or type, no address, or a name that is too long.
+            RejectedError: an unknown priority, type or strategy, no address, or a name that is too long.
         """
-        problems = [
-            Problem(name, f"{value!r} is not known; choose one of {', '.join(kind)}, or none for any")
-            for name, value, kind in (("priority", priority, Priority), ("ticket_type", ticket_type, TicketType))
-            if value and value not in kind.__members__
-        ]
-        problems += [
-            Problem(name, f"must have at most {NAME_LENGTH} characters, not {len(value)}")
-            for name, value in (("package", package), ("project", project))
-            if len(value) > NAME_LENGTH
-        ]
-        try:
-            address = normalise_address("assign_to", assign_to)
-        except RejectedError as error:
-            problems += error.problems
-        if problems:
-            raise RejectedError(problems)
+        checks = Checks()
         rule = AssignRule(
-            package=package.strip(),
-            project=project.strip(),
-            priority=priority,
-            ticket_type=ticket_type,
-            assign_to=address,
+            package=checks.line("package", package),
+            project=checks.line("project", project),
+            priority=checks.any_member("priority", priority, Priority),
+            ticket_type=checks.any_member("ticket_type", ticket_type, TicketType),
+            assign_to=_addresses(checks, "assign_to", assign_to),
+            strategy=checks.member("strategy", strategy, AssignStrategy) or AssignStrategy.FIRST,
         )
+        checks.done()
         with self.repository.transaction() as tx:
             stored = tx.add(rule)
         _log.info("auto-assign rule %d added by %s", stored.id, action_by)
@@ -107,7 +137,10 @@ class Rules:
 
         Raises:
             NotFoundError: there is no such rule (in that package).
+            RejectedError: ``rule_id`` is no number.
         """
+        if not isinstance(rule_id, int):
+            raise RejectedError([Problem("rule_id", f"must be the number of a rule, not {quoted(rule_id)}")])
         with self.repository.transaction() as tx:
             rule = tx.get(AssignRule, rule_id)
             if rule is None or (package is not None and rule.package != package):

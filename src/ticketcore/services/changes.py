@@ -14,11 +14,12 @@ from attrs import define, evolve
 
 from ticketcore.domain.amendment import amended
 from ticketcore.domain.checks import NAME_LENGTH
-from ticketcore.domain.events import NotifyCode
+from ticketcore.domain.events import NotifyCode, OutboxMessage
 from ticketcore.domain.history import Action, CommentField, HistoryEntry, seal
 from ticketcore.domain.lifecycle import Change
 from ticketcore.domain.query import Order, Query, eq
 from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.version import FIRST_VERSION, VersionRow
 from ticketcore.errors import (
     ConflictError,
     ForbiddenError,
@@ -33,6 +34,7 @@ from ticketcore.ports.extension import Amendment, Policies
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.dispatch import Dispatcher
+from ticketcore.services.merged import refuse_merged
 from ticketcore.services.notices import Notices, display_name
 from ticketcore.services.people import is_storable, stored_assignee
 from ticketcore.services.sla import SlaSettings, mark_escalated, targets_to_escalate, with_deadlines
@@ -62,6 +64,25 @@ def load(tx: Transaction, reference: Reference) -> Ticket:
         ticket = found[0] if found else None
     if ticket is None:
         raise NotFoundError("ticket", reference, hint="give a ticket number or a guid; ticketcore list shows them")
+    return ticket
+
+
+def _is_dated(reference: Reference) -> bool:
+    """Return whether ``reference`` says as of when the ticket was looked at."""
+    return isinstance(reference, Ticket)
+
+
+def _current(tx: Transaction, reference: Reference) -> Ticket:
+    """Return the ticket as it is stored now; a record of it has to be that very one.
+
+    Raises:
+        NotFoundError: there is no such ticket.
+        ConflictError: ``reference`` is a record that is out of date.
+    """
+    ticket = load(tx, reference)
+    if isinstance(reference, Ticket) and reference.row_version != ticket.row_version:
+        expected, actual = reference.row_version, ticket.row_version
+        raise ConflictError("ticket", ticket.ticket_number, expected=expected, actual=actual)
     return ticket
 
 
@@ -130,9 +151,12 @@ class Changes:
     notices: Notices
     dispatcher: Dispatcher
 
-    def create(self, build: Callable[[Transaction, datetime], Change], *, action_by: str) -> Ticket:
-        """Store a new ticket, and return it with its number."""
-        return self._run(build, action_by)
+    def create(self, build: Callable[[Transaction, datetime], Change | Ticket], *, action_by: str) -> Ticket:
+        """Store a new ticket, and return it with its number; or the one that ``build`` finds to be there already.
+
+        If somebody else writes the same at the same moment, ``build`` is asked again with what is stored by then.
+        """
+        return self._run(lambda tx, now: [build(tx, now)], action_by)[0]
 
     def apply(self, reference: Reference, rule: Rule, *, action_by: str, commutes: bool = False) -> Ticket:
         """Store what ``rule`` makes of a ticket, and return the ticket as it is then.
@@ -146,24 +170,55 @@ class Changes:
             ConflictError: ``reference`` is a record that is out of date.
             RejectedError: the rule or a policy refuses; nothing is changed.
         """
-        seen = reference.row_version if isinstance(reference, Ticket) and not commutes else None
+        seen = _is_dated(reference) and not commutes
 
-        def build(tx: Transaction, now: datetime) -> Change | Ticket:
-            ticket = load(tx, reference)
-            if seen is not None and ticket.row_version != seen:
-                raise ConflictError("ticket", ticket.ticket_number, expected=seen, actual=ticket.row_version)
-            return rule(tx, ticket, now) or ticket
+        def build(tx: Transaction, now: datetime) -> list[Change | Ticket]:
+            ticket = _current(tx, reference) if seen else load(tx, reference)
+            refuse_merged(tx, ticket)
+            return [rule(tx, ticket, now) or ticket]
 
-        return self._run(build, action_by, repeat=seen is None)
+        return self._run(build, action_by, repeat=not seen)[0]
+
+    def apply_all(
+        self,
+        references: Sequence[Reference],
+        rule: Callable[[Transaction, list[Ticket], datetime], Sequence[Change]],
+        *,
+        action_by: str,
+        commutes: bool = False,
+    ) -> list[Ticket]:
+        """Store what ``rule`` makes of several tickets, all of it or nothing; return what becomes of each.
+
+        The rule may return changes of other tickets too, at most one for each. Otherwise this is like :meth:`apply`.
+
+        Raises:
+            NotFoundError: one of the tickets does not exist.
+            ConflictError: one of ``references`` is a record that is out of date.
+            RejectedError: the rule or a policy refuses; nothing is changed.
+        """
+        seen = not commutes and any(map(_is_dated, references))
+
+        def build(tx: Transaction, now: datetime) -> list[Change | Ticket]:
+            tickets = [load(tx, one) if commutes else _current(tx, one) for one in references]
+            for ticket in tickets:
+                refuse_merged(tx, ticket)
+            changes = rule(tx, tickets, now)
+            changed = {change.after.guid: change for change in changes}
+            asked = {ticket.guid for ticket in tickets}
+            others = [change for guid, change in changed.items() if guid not in asked]
+            return [*(changed.get(ticket.guid, ticket) for ticket in tickets), *others]
+
+        stored = self._run(build, action_by, repeat=not seen)
+        return stored[: len(references)]
 
     def _run(
         self,
-        build: Callable[[Transaction, datetime], Change | Ticket],
+        build: Callable[[Transaction, datetime], Sequence[Change | Ticket]],
         action_by: str,
         *,
         repeat: bool = True,
-    ) -> Ticket:
-        actor = " ".join(action_by.split())
+    ) -> list[Ticket]:
+        actor = _one_line(action_by)
         try:
             return self._once(build, actor)
         except ConflictError:
@@ -176,41 +231,101 @@ class Changes:
                 stored = self._once(build, actor)
         return stored
 
-    def _once(self, build: Callable[[Transaction, datetime], Change | Ticket], action_by: str) -> Ticket:
+    def _once(
+        self, build: Callable[[Transaction, datetime], Sequence[Change | Ticket]], action_by: str
+    ) -> list[Ticket]:
         # Asked for first: plugins may take their time, and nobody else can write during a transaction.
         amendments, places = self.policies.amendments(), self.notices.places()
         with self.repository.transaction() as tx:
             now = self.clock.now()
             wrong = _actor_problems(action_by)
             try:
-                change = build(tx, now)
+                planned = build(tx, now)
             except RejectedError as error:
                 if wrong:
                     raise RejectedError([*error.problems, *wrong]) from None
                 raise
             if wrong:
                 raise RejectedError(wrong)
-            if isinstance(change, Ticket):
-                return change
-            change = evolve(change, after=evolve(change.after, updated_date=now))
-            change, problems = self._amended(tx, change, action_by, amendments)
-            if change.before is not None and not change.entries:
-                return change.before  # a policy has undone all of it
-            change, rows = self._completed(tx, change, action_by, now)
-            verdict = self.policies.judge(change, action_by)
-            problems += verdict.problems
-            if verdict.reasons:
-                raise ForbiddenError(verdict.reasons, problems)
-            if problems:
-                raise RejectedError(problems)
-            stored = tx.add(change.after) if change.before is None else tx.save(change.after)
-            tx.add_many(rows)
-            if change.comment is not None:
-                tx.add(change.comment)
-            messages = self.notices.plan(tx, change, stored, action_by, now, places)
+            judged = [
+                one if isinstance(one, Ticket) else self._judged(tx, one, action_by, now, amendments) for one in planned
+            ]
+            stored: list[Ticket] = []
+            messages: list[OutboxMessage] = []
+            for one in judged:
+                if isinstance(one, Ticket):
+                    stored.append(one)
+                    continue
+                change, rows = one
+                stored.append(self._stored(tx, change, rows, action_by, now))
+                messages += self.notices.plan(tx, change, stored[-1], action_by, now, places)
             tx.add_many(messages)
         self.dispatcher.deliver_inline(messages)
         return stored
+
+    def _judged(
+        self, tx: Transaction, change: Change, action_by: str, now: datetime, amendments: Sequence[Amendment]
+    ) -> Ticket | tuple[Change, list[HistoryEntry]]:
+        """Return ``change`` as policies let it pass, and its history rows; the ticket if nothing is left of it.
+
+        Raises:
+            ForbiddenError: a policy forbids it.
+            RejectedError: a policy refuses it.
+        """
+        change = evolve(change, after=evolve(change.after, updated_date=now))
+        change, problems = self._amended(tx, change, action_by, amendments)
+        if change.before is not None and not change.entries:
+            return change.before  # a policy has undone all of it
+        change, rows = self._completed(tx, change, action_by, now)
+        verdict = self.policies.judge(change, action_by)
+        problems += verdict.problems
+        if verdict.reasons:
+            raise ForbiddenError(verdict.reasons, problems)
+        if problems:
+            raise RejectedError(problems)
+        return change, rows
+
+    def _stored(
+        self, tx: Transaction, change: Change, rows: list[HistoryEntry], action_by: str, now: datetime
+    ) -> Ticket:
+        """Store a change with everything that belongs to it, and return the ticket."""
+        stored = tx.add(change.after) if change.before is None else tx.save(change.after)
+        tx.add_many(rows)
+        if change.comment is not None:
+            tx.add(change.comment)
+        for task in change.tasks:
+            if task.before is None:
+                tx.add(task.after)
+            else:
+                tx.save(task.after)
+        for record in change.removes:
+            tx.remove(record)
+        for record in change.saves:
+            tx.save(record)
+        for record in change.adds:
+            tx.add(record)
+        if change.before is not None:
+            self._store_version(tx, change, rows[-1].seq, action_by, now)
+        return stored
+
+    def _store_version(self, tx: Transaction, change: Change, history_seq: int, action_by: str, now: datetime) -> None:
+        """Make ``change`` the next version of its ticket, if it changes anything that versions keep."""
+        from ticketcore.domain.versioning import changes_of, version_row
+
+        changes = changes_of(change)
+        if not changes:
+            return
+        newest = (Order("version", descending=True),)
+        last = tx.find(Query(VersionRow, (eq("ticket_guid", change.after.guid),), newest, limit=1))
+        row = version_row(
+            change,
+            changes,
+            guid=self.ids.new(now),
+            version=last[0].version + 1 if last else FIRST_VERSION + 1,
+            history_seq=history_seq,
+            changed_by=action_by,
+        )
+        tx.add(row)
 
     def _amended(
         self, tx: Transaction, change: Change, action_by: str, amendments: Sequence[Amendment]
@@ -307,6 +422,29 @@ def _announced(tx: Transaction, change: Change) -> Change:
     if not assignee or assignee == change.before.assigned_to:
         return evolve(change, event=None, detail="") if is_assignment else change
     return evolve(change, event=NotifyCode.ASSIGNED, detail=f"assigned to {display_name(tx, assignee)}")
+
+
+def _one_line(actor: object) -> str:
+    """Return who acts without line breaks and blanks too many.
+
+    Raises:
+        RejectedError: it is no text.
+    """
+    if not isinstance(actor, str):
+        raise RejectedError([Problem("action_by", f"must be the name of who acts, not {type(actor).__name__}")])
+    return " ".join(actor.split())
+
+
+def checked_actor(action_by: object) -> str:
+    """Return who acts, as it is stored.
+
+    Raises:
+        RejectedError: it is no name.
+    """
+    actor = _one_line(action_by)
+    if wrong := _actor_problems(actor):
+        raise RejectedError(wrong)
+    return actor
 
 
 def _actor_problems(actor: str) -> list[Problem]:

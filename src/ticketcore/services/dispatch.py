@@ -21,9 +21,7 @@ from attrs import define, evolve, frozen
 from ticketcore.domain.events import OBSERVER, NotifyCode, OutboxMessage, OutboxState, TicketEvent
 from ticketcore.domain.query import Condition, Op, Order, Query, eq
 from ticketcore.errors import (
-    NotFoundError,
     PermanentNotifierError,
-    Problem,
     RejectedError,
     TemporaryNotifierError,
     TicketcoreError,
@@ -236,55 +234,3 @@ def _seconds(asked: object) -> float:
     """Return the seconds that a notifier asks to wait; none if that is no number that makes sense."""
     is_number = isinstance(asked, int | float) and not isinstance(asked, bool) and not math.isnan(asked)
     return max(0.0, cast("float", asked)) if is_number else 0.0
-
-
-@define(eq=False, repr=False)
-class Notifications:
-    """The operations on what goes out."""
-
-    repository: Repository
-    clock: Clock
-    dispatcher: Dispatcher
-
-    def list_outbox(self, state: str | None = None, *, limit: int | None = None) -> list[OutboxMessage]:
-        """Return the messages in the outbox, the oldest first.
-
-        Args:
-            state: PENDING, DELIVERED or DEAD; all by default.
-            limit: the most messages to return, the newest of them; all by default.
-
-        Raises:
-            RejectedError: there is no such state.
-        """
-        if state is not None and state not in OutboxState.__members__.values():
-            problem = Problem("state", f"{state!r} is not known; choose one of {', '.join(OutboxState)}")
-            raise RejectedError([problem])
-        where = () if state is None else (eq("state", OutboxState(state)),)
-        newest_first = (Order("created_date", descending=True), Order("guid", descending=True))
-        with self.repository.transaction(read_only=True) as tx:
-            return tx.find(Query(OutboxMessage, where, newest_first, limit))[::-1]
-
-    def retry(self, guid: str | None = None) -> int:
-        """Make dead messages due again, from their first attempt on; return how many.
-
-        Args:
-            guid: the one message to retry (also one that is still waiting); all dead ones by default.
-
-        Raises:
-            NotFoundError: no message has this guid, or it was delivered already.
-        """
-        with self.repository.transaction() as tx:
-            if guid is None:
-                found = tx.find(Query(OutboxMessage, (eq("state", OutboxState.DEAD),)))
-            else:
-                one = tx.get(OutboxMessage, guid)
-                if one is None or one.state is OutboxState.DELIVERED:
-                    raise NotFoundError("undelivered message", guid, hint="see: ticketcore outbox list")
-                found = [one]
-            for message in found:
-                tx.save(evolve(message, state=OutboxState.PENDING, attempts=0, next_attempt=self.clock.now()))
-        return len(found)
-
-    def deliver_due(self) -> Outcome:
-        """Deliver everything that is due now; the worker does this again and again."""
-        return self.dispatcher.run_due()

@@ -22,6 +22,7 @@ from ticketcore.ports.scheduler import Job, JobRun, Watch
 from ticketcore.ports.system import Clock
 from ticketcore.services.changes import Changes, trail
 from ticketcore.services.lifecycle import Tickets
+from ticketcore.services.recurring import Recurring
 from ticketcore.services.sla import Sla, SlaSettings, fingerprint, with_deadlines
 
 _log = logging.getLogger(__name__)
@@ -118,6 +119,20 @@ class Terms:
         if not ticket.is_active:
             return None  # it was finished in the meantime
         return terms_changed(ticket, with_deadlines(tx, self.settings, ticket, trail(tx, ticket.guid)))
+
+
+@define(eq=False, repr=False)
+class Recurrences:
+    """The job that makes what is due of the things that recur."""
+
+    recurring: Recurring
+
+    def run(self, stop: Event) -> str:
+        """Make everything that is due, until ``stop`` is set; a schedule that fails does not hold up the others."""
+        outcome = self.recurring.run_due(stop)
+        for failure in outcome.failures:
+            _log.warning("a schedule makes nothing: %s", failure)
+        return str(outcome)
 
 
 def _counts(counts: dict[str, int]) -> str:

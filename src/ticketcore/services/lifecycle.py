@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, tzinfo
+from typing import TYPE_CHECKING
 
-from attrs import define, evolve
+from attrs import define
 
 from ticketcore.domain import eta
+from ticketcore.domain.assessment import analysed, estimated, scored
 from ticketcore.domain.lifecycle import (
     Change,
     assigned,
-    created,
-    draft,
     escalated_again,
     moved,
     updated,
@@ -20,14 +20,21 @@ from ticketcore.domain.lifecycle import (
     watcher_removed,
 )
 from ticketcore.domain.ticket import DONE, Status, Ticket
-from ticketcore.errors import InvalidTransitionError, Problem, RejectedError
+from ticketcore.errors import InvalidTransitionError, Problem, RejectedError, quoted
+from ticketcore.ports.render import Placeholders
 from ticketcore.ports.repository import Transaction
 from ticketcore.ports.workflow import Workflows
-from ticketcore.services.assignment import choose_rule
 from ticketcore.services.changes import Changes, Reference, load
+from ticketcore.services.creation import Creation, NewTicket
+from ticketcore.services.merged import where_merged
 from ticketcore.services.notices import display_name
 from ticketcore.services.people import stored_assignee
 from ticketcore.services.sla import targets_to_escalate
+
+if TYPE_CHECKING:
+    from ticketcore.domain.merging import MergePreview
+    from ticketcore.services.merging import Sources
+    from ticketcore.services.templating import Templating
 
 
 @define(eq=False, repr=False)
@@ -42,6 +49,7 @@ class Tickets:
     workflows: Workflows
     default_package: str
     zone: tzinfo
+    placeholders: Callable[[], Placeholders]
 
     def create(
         self,
@@ -80,43 +88,94 @@ class Tickets:
         Raises:
             RejectedError: with every problem of the input, or of a policy; nothing is stored.
         """
+        asked = NewTicket(
+            subject=subject,
+            description=description,
+            package=package,
+            project=project,
+            priority=priority,
+            ticket_type=ticket_type,
+            requested_by=requested_by,
+            requested_by_type=requested_by_type,
+            assigned_to=assigned_to,
+            watchers=watchers,
+            eta_date=eta_date,
+        )
+        return self.changes.create(lambda tx, now: self.creation.change(tx, now, asked, action_by), action_by=action_by)
+
+    @property
+    def creation(self) -> Creation:
+        """What makes the change that a new ticket is."""
+        return Creation(self.changes.ids, self.workflows, self.default_package, self.zone)
+
+    @property
+    def templating(self) -> Templating:
+        """What makes the change that a new ticket from a template is."""
+        from ticketcore.services.templating import Templating
+
+        return Templating(self.creation, self.placeholders)
+
+    def create_from_template(
+        self,
+        template_name: str,
+        requested_by: str,
+        *,
+        package: str | None = None,
+        values: Mapping[str, object] = {},
+        overrides: Mapping[str, object] = {},
+        action_by: str | None = None,
+    ) -> Ticket:
+        """Create a ticket from a template, with the tasks of the template: all of it, or nothing.
+
+        Args:
+            template_name: the template: that of ``package``, else that of the empty package.
+            requested_by: who raised the ticket.
+            package: the package of the ticket; the configured one by default.
+            values: what stands for the placeholders: text, numbers and dates by their names. ``date`` (today in the
+                configured zone), ``package``, ``project`` and ``requested_by`` are there without being given.
+            overrides: fields of :meth:`create` that go before what the template says, as they are: nothing is filled
+                in there. An empty ``assigned_to`` leaves it to the auto-assign rules.
+            action_by: who creates it; ``requested_by`` by default.
+
+        Raises:
+            NotFoundError: there is no such template.
+            RejectedError: with every value that is missing, and every other problem of the input, or of a policy.
+        """
+        actor = requested_by if action_by is None else action_by
 
         def build(tx: Transaction, now: datetime) -> Change:
-            def estimate() -> datetime | None:
-                if eta_date is None:
-                    return None
-                return eta.parse_instant("eta_date", eta_date, self.zone, end_of_day=True)
-
-            scope = self.default_package if package is None else package
-            ticket = draft(
-                guid=self.changes.ids.new(now),
-                now=now,
-                status=self.workflows.engine(scope).initial,
-                subject=subject,
-                description=description,
-                package=scope,
-                project=project,
-                priority=priority,
-                ticket_type=ticket_type,
-                requested_by=action_by if requested_by is None else requested_by,
-                requested_by_type=requested_by_type,
-                assigned_to=stored_assignee(tx, assigned_to or ""),
-                watchers=watchers,
-                estimated_date=estimate,
+            return self.templating.template_change(
+                tx,
+                now,
+                template_name,
+                requested_by,
+                package=package,
+                values=values,
+                overrides=overrides,
+                action_by=actor,
             )
-            return self._auto_assigned(tx, ticket)
 
-        return self.changes.create(build, action_by=action_by)
+        return self.changes.create(build, action_by=actor)
 
-    def _auto_assigned(self, tx: Transaction, ticket: Ticket) -> Change:
-        if ticket.assigned_to:
-            return created(ticket)
-        choice = choose_rule(tx, ticket.package, ticket.project, ticket.priority, ticket.ticket_type)
-        if choice is None:
-            return created(ticket)
-        assignee = stored_assignee(tx, choice.rule.assign_to)
-        note = f"auto-assigned by rule {choice.rule.id} (level {choice.level})"
-        return created(evolve(ticket, assigned_to=assignee), note=note)
+    def create_from_pr(self, pr_data: object, *, action_by: str, package: str | None = None) -> Ticket:
+        """Create a ticket from a pull request, with a task for it; or return the one that was made from it before.
+
+        The subject is its title, cut if it is too long, and the description its body. The ticket is INTERNAL, and
+        requested by the author, who gets no mail (SYSTEM), or by ``action_by`` where no author is named. The task is
+        DONE if the pull request is merged, CANCELLED if it is closed otherwise.
+
+        Args:
+            pr_data: what Bitbucket (Cloud or Server), GitHub, GitLab or Gitea send a webhook, or answer: a mapping, or
+                JSON in text or in UTF-8 bytes.
+            action_by: who creates it.
+            package: the scope of the ticket; the configured one by default.
+
+        Raises:
+            RejectedError: it describes no pull request; with all that is missing or wrong in it.
+        """
+        from ticketcore.services.pull_requests import create_from_pr
+
+        return create_from_pr(self.changes, self.creation, pr_data, action_by=action_by, package=package)
 
     def read(self, guid: Reference) -> Ticket:
         """Return the ticket with this guid (or number).
@@ -132,8 +191,13 @@ class Tickets:
 
         Raises:
             NotFoundError: there is none.
+            RejectedError: it is no number.
         """
-        return self.read(int(ticket_number))
+        number: object = ticket_number  # from a form or a URL it is text
+        written = isinstance(number, str) and number.isascii() and number.isdigit()
+        if not written and (not isinstance(number, int) or isinstance(number, bool)):
+            raise RejectedError([Problem("ticket_number", "must be a whole number such as 7")])
+        return self.read(ticket_number)
 
     def update(
         self,
@@ -183,7 +247,7 @@ class Tickets:
         try:
             wanted = Status(new_status)
         except ValueError:
-            problem = Problem("status", f"{new_status!r} is not known; choose one of {', '.join(Status)}")
+            problem = Problem("status", f"{quoted(new_status)} is not known; choose one of {', '.join(Status)}")
             raise RejectedError([problem]) from None
 
         def move(_tx: Transaction, found: Ticket, now: datetime) -> Change:
@@ -312,6 +376,76 @@ class Tickets:
         """Return the addresses that watch a ticket."""
         return list(self.read(ticket).watchers)
 
-    def get_eta_display(self, estimated_date: datetime | None) -> str:
-        """Return "X day(s) remaining", "overdue by X day(s)" or "due today"; empty without an estimate."""
-        return eta.eta_display(estimated_date, self.changes.clock.now(), self.zone)
+    def merge(self, source: Sources, target: Reference, *, action_by: str) -> Ticket:
+        """Merge a ticket, or several, into another one, and return that one: all of it, or nothing.
+
+        Comments, tasks, time, links and watchers come along, and the requester as a watcher. A link that would lead
+        from the target to itself, or is there already, is dropped. What is merged ends CANCELLED, also where its
+        workflow has no such move, keeps its history, and takes no change any more.
+
+        Args:
+            source: what is merged, whatever its status: a ticket, or several of them.
+            target: what it becomes part of; in any package, and in any status but CANCELLED.
+            action_by: who merges.
+
+        Raises:
+            RejectedError: a ticket would be merged into itself, one of them was merged before, the target is
+                cancelled, or the links would make a cycle of BLOCKS or PARENT_OF then.
+            NotFoundError: one of the tickets does not exist.
+            ConflictError: one of them is a record that is out of date.
+        """
+        from ticketcore.services.merging import merge
+
+        return merge(self.changes, source, target, action_by=action_by)
+
+    def preview_merge(self, source: Sources, target: Reference) -> MergePreview:
+        """Return what :meth:`merge` would bring along; policies are not asked, and nothing is changed.
+
+        Raises:
+            RejectedError: the merge would be refused.
+            NotFoundError: one of the tickets does not exist.
+        """
+        from ticketcore.services.merging import preview_merge
+
+        return preview_merge(self.changes, source, target)
+
+    def get_merged_into(self, ticket: Reference) -> Ticket | None:
+        """Return what a ticket has become part of, through however many merges; ``None`` if it was not merged."""
+        with self.changes.repository.transaction(read_only=True) as tx:
+            return where_merged(tx, load(tx, ticket))
+
+    def add_analysis(self, ticket: Reference, text: str, *, action_by: str) -> Ticket:
+        """Write down the root cause of a ticket, in the place of what was written before (its history keeps that).
+
+        Raises:
+            RejectedError: the text is empty.
+        """
+        return self.changes.apply(ticket, lambda _tx, found, _now: analysed(found, text), action_by=action_by)
+
+    def set_work_score(self, ticket: Reference, score: int | None, *, action_by: str) -> Ticket:
+        """Set the effort score of a ticket: a whole number from 0 on, whose scale is yours; ``None`` takes it away.
+
+        Raises:
+            RejectedError: it is no such number.
+        """
+        return self.changes.apply(ticket, lambda _tx, found, _now: scored(found, score), action_by=action_by)
+
+    def set_eta(self, ticket: Reference, eta_date: str | date | datetime | None, *, action_by: str) -> Ticket:
+        """Set the estimated completion of a ticket (see :meth:`create`); ``None`` takes it away.
+
+        Raises:
+            RejectedError: it is no date.
+        """
+
+        def rule(_tx: Transaction, found: Ticket, _now: datetime) -> Change | None:
+            return estimated(found, self.creation.estimate(eta_date))
+
+        return self.changes.apply(ticket, rule, action_by=action_by)
+
+    def get_eta_display(self, estimated_date: str | date | datetime | None) -> str:
+        """Return "X day(s) remaining", "overdue by X day(s)" or "due today"; empty without an estimate.
+
+        Raises:
+            RejectedError: it is no date.
+        """
+        return eta.eta_display(self.creation.estimate(estimated_date), self.changes.clock.now(), self.zone)

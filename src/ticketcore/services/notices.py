@@ -27,7 +27,7 @@ _encode = json.JSONEncoder(ensure_ascii=False).encode
 
 def display_name(tx: Transaction, assignee: str) -> str:
     """Return what to show for ``assignee``: the person's name, else the text as it is."""
-    person = find_person(tx, assignee)
+    person = find_person(tx, assignee) or find_person(tx, assignee, active=False)
     return person.name if person else assignee
 
 
@@ -78,11 +78,11 @@ class Notices:
         places: Mapping[str, Sequence[str]],
     ) -> list[OutboxMessage]:
         """Return what is to be sent because of ``change``, which made ``ticket``; nothing is sent yet."""
-        messages = self._news(tx, change, ticket, action_by, now, places) if change.event or change.raise_alert else []
+        messages = self.news(tx, change, ticket, action_by, now, places) if change.event or change.raise_alert else []
         # People first: a plugin may take its time.
         return messages + [self._observed(change, ticket, name, action_by, now) for name in self.observers()]
 
-    def _news(
+    def news(
         self,
         tx: Transaction,
         change: Change,
@@ -91,15 +91,16 @@ class Notices:
         now: datetime,
         places: Mapping[str, Sequence[str]],
     ) -> list[OutboxMessage]:
-        """Return the messages that tell people and systems of ``change``."""
+        """Return the messages that tell people and systems of ``change``, but not observers."""
         messages: list[OutboxMessage] = []
         if not self.channels:
             return messages
         assignee = find_person(tx, ticket.assigned_to)
-        values = _values(ticket, change, assignee.name if assignee else ticket.assigned_to, display_name(tx, action_by))
+        assigned_to = assignee.name if assignee else display_name(tx, ticket.assigned_to)
+        values = _values(ticket, change, assigned_to, display_name(tx, action_by))
         if change.event is not None:
             payload = values | {"event": change.event}
-            to = _recipients(tx, ticket, assignee)
+            to = _recipients(tx, ticket, assignee) if change.to is None else change.to
             messages += self._messages(change, ticket, change.event, payload, to, None, now, places)
         if change.raise_alert:
             contacts = contacts_for(tx, ticket.package, ticket.priority, ticket.ticket_type)

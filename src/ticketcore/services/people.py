@@ -7,9 +7,10 @@ from collections.abc import Iterable
 
 from attrs import define
 
-from ticketcore.domain.address import as_address, normalise_address
+from ticketcore.domain.address import as_address
+from ticketcore.domain.checks import Checks
 from ticketcore.domain.people import Person, User
-from ticketcore.domain.query import Order, Query, eq, one_of
+from ticketcore.domain.query import AnyOf, Condition, Order, Query, eq, one_of
 from ticketcore.domain.ticket import RequestedByType, Ticket
 from ticketcore.errors import Problem, RejectedError
 from ticketcore.ports.repository import Repository, Transaction
@@ -18,27 +19,30 @@ from ticketcore.ports.system import Clock, Ids
 _log = logging.getLogger(__name__)
 
 
-def is_storable(text: str) -> bool:
-    """Return whether ``text`` can be stored, and so found: half a surrogate pair cannot."""
+def is_storable(text: object) -> bool:
+    """Return whether ``text`` can be stored as text, and so found: half a surrogate pair cannot."""
+    if not isinstance(text, str):
+        return False
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
-def find_person(tx: Transaction, text: str) -> Person | None:
-    """Return the active person whom ``text`` means: by address, then by login name, then by guid."""
+def find_person(tx: Transaction, text: str, *, active: bool = True) -> Person | None:
+    """Return the person whom ``text`` means: by address, then by login name, then by guid.
+
+    Only those who are ``active`` count, unless it is about what was, and not about what is to be.
+    """
+    if not is_storable(text) or not text.strip():
+        return None
     text = text.strip()
-    if not text:
-        return None
-    if not is_storable(text):
-        return None
     address = as_address(text)
-    person = _by_address(tx, address) if address else None
+    person = _by_address(tx, address, active=active) if address else None
     if person:
         return person
-    for user in tx.find(Query(User, (eq("username", text), eq("active", value=True)))):
-        person = _by_guid(tx, user.person_guid) or _by_address(tx, user.email)
+    for user in tx.find(Query(User, (eq("username", text), *_active(active)))):
+        person = _by_guid(tx, user.person_guid, active=active) or _by_address(tx, _address_of(user), active=active)
         if person:
             return person
-    return _by_guid(tx, text)
+    return _by_guid(tx, text, active=active)
 
 
 def stored_assignee(tx: Transaction, text: str) -> str:
@@ -47,14 +51,23 @@ def stored_assignee(tx: Transaction, text: str) -> str:
     return person.person_guid if person else text
 
 
-def _by_address(tx: Transaction, address: str) -> Person | None:
-    return next(iter(tx.find(Query(Person, (eq("email", address), eq("active", value=True))))), None)
+def _active(only: bool) -> tuple[Condition, ...]:  # noqa: FBT001 - whether to narrow down
+    return (eq("active", value=True),) if only else ()
 
 
-def _by_guid(tx: Transaction, guid: str | None) -> Person | None:
+def _address_of(user: User) -> str:
+    """Return the address of a login as addresses of people are stored; others may have written the row."""
+    return as_address(user.email) or user.email
+
+
+def _by_address(tx: Transaction, address: str, *, active: bool = True) -> Person | None:
+    return next(iter(tx.find(Query(Person, (eq("email", address), *_active(active))))), None)
+
+
+def _by_guid(tx: Transaction, guid: str | None, *, active: bool = True) -> Person | None:
     if not guid:
         return None
-    return next(iter(tx.find(Query(Person, (eq("person_guid", guid), eq("active", value=True))))), None)
+    return next(iter(tx.find(Query(Person, (eq("person_guid", guid), *_active(active))))), None)
 
 
 def email_of(tx: Transaction, text: str) -> str | None:
@@ -85,21 +98,45 @@ def same_person(tx: Transaction, one: str, other: str) -> bool:
     return first is not None and first == second
 
 
-def names_of(tx: Transaction, assignees: Iterable[str]) -> dict[str, str]:
-    """Return what to show for each of ``assignees`` (guids or text), with one question to the store."""
-    wanted = sorted({assignee for assignee in assignees if assignee})
-    people = tx.find(Query(Person, (one_of("person_guid", wanted),))) if wanted else []
-    known = {person.person_guid: person.name for person in people}
-    return {assignee: known.get(assignee, assignee) for assignee in wanted}
+def names_of(tx: Transaction, texts: Iterable[str]) -> dict[str, str]:
+    """Return what to show for each of ``texts``, with at most three questions to the store.
+
+    For a guid, an address or a login name of somebody known, active or not, that is the person's name; for anything
+    else it is the text itself.
+    """
+    wanted = sorted({text for text in texts if text})
+    # Lower case is the stored form of almost every address, and costs no look at the rules of addresses.
+    keys = {text: text.strip().lower() if "@" in text else text for text in wanted if is_storable(text)}
+    names = _names(tx, keys.values(), (key for key in keys.values() if "@" in key))
+    unknown = [text for text, key in keys.items() if key not in names]
+    users = tx.find(Query(User, (one_of("username", unknown),))) if unknown else []
+    of_users = _names(tx, (user.person_guid or "" for user in users), map(_address_of, users)) if users else {}
+    for user in users:
+        name = of_users.get(user.person_guid or "") or of_users.get(_address_of(user))
+        if name:
+            names[user.username] = name
+    return {text: names.get(keys.get(text, text), text) for text in wanted}
+
+
+def _names(tx: Transaction, guids: Iterable[str], addresses: Iterable[str]) -> dict[str, str]:
+    """Return the names of people by their guids and by their addresses."""
+    either = one_of("person_guid", sorted({*guids} - {""})), one_of("email", sorted({*addresses} - {""}))
+    people = tx.find(Query(Person, (AnyOf(either),))) if any(part.value for part in either) else []
+    return {key: person.name for person in people for key in (person.person_guid, person.email)}
 
 
 def identities_of(tx: Transaction, text: str) -> tuple[str, ...]:
-    """Return every text under which a ticket of whom ``text`` means may be stored."""
-    person = find_person(tx, text)
-    if person is None:
-        return tuple(dict.fromkeys((text.strip(), as_address(text) or text.strip())))
-    users = tx.find(Query(User, (eq("person_guid", person.person_guid),)))
-    return (person.person_guid, person.email, *(user.username for user in users))
+    """Return every text under which a ticket of whom ``text`` means may be stored: guid, address, login names."""
+    text = text.strip()
+    person = find_person(tx, text) or find_person(tx, text, active=False)
+    guid = person.person_guid if person else ""
+    address = person.email if person else email_of(tx, text)
+    theirs = [eq("person_guid", guid)] if guid else []
+    theirs += [eq("email", address)] if address else []
+    logins = tx.find(Query(User, (AnyOf(tuple(theirs)),))) if theirs else []
+    # A login may have the address of one person, and be another one's.
+    names = [user.username for user in logins if (user.person_guid or guid) == guid]
+    return tuple(dict.fromkeys(one for one in (guid, text, address, *names) if one))
 
 
 @define(eq=False, repr=False)
@@ -131,20 +168,16 @@ class People:
         Raises:
             RejectedError: the name is empty, the address is none, or one of them belongs to somebody already.
         """
-        address = normalise_address("email", email)
-        name, username = " ".join(name.split()), username.strip()
-        problems = [
-            Problem(field, f"must have at most 255 characters, not {len(value)}")
-            for field, value in (("name", name), ("username", username), ("email", address))
-            if len(value) > 255  # noqa: PLR2004 - what the columns hold
-        ]
-        if not name:
-            problems.append(Problem("name", "must not be empty"))
+        checks = Checks()
+        address = checks.address("email", email)
+        name, username = checks.line("name", name, required=True), checks.line("username", username)
+        is_staff = checks.flag("is_staff", is_staff)
+        problems = checks.problems
         with self.repository.transaction() as tx:
-            known = tx.find(Query(Person, (eq("email", address),)))
+            known = tx.find(Query(Person, (eq("email", address),))) if address else []
             if known:
                 problems.append(Problem("email", f"{address} belongs to {known[0].name} already"))
-            if username and tx.find(Query(User, (eq("username", username),))):
+            if is_storable(username) and tx.find(Query(User, (eq("username", username),))):
                 problems.append(Problem("username", f"{username} is taken already"))
             if problems:
                 raise RejectedError(problems)
@@ -172,6 +205,9 @@ class People:
             return email_of(tx, user)
 
     def names(self, assignees: Iterable[str]) -> dict[str, str]:
-        """Return what to show for each of ``assignees``: a person's name for a guid, other text as it is."""
+        """Return what to show for each of ``assignees``.
+
+        That is the name of somebody known, for a guid, an address or a login name; and other text as it is.
+        """
         with self.repository.transaction(read_only=True) as tx:
             return names_of(tx, assignees)

@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 
 from attrs import define
 
+from ticketcore.domain.checks import Checks
 from ticketcore.domain.eta import parse_instant
 from ticketcore.domain.history import HistoryEntry, verify_chain
 from ticketcore.domain.query import AllOf, AnyOf, Condition, Expression, Op, Order, Query, eq, one_of
+from ticketcore.domain.search import parse_search
 from ticketcore.domain.ticket import ACTIVE, Priority, Status, Ticket, TicketType
-from ticketcore.errors import Problem, RejectedError
+from ticketcore.errors import Problem, RejectedError, quoted
 from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock
 from ticketcore.services.changes import Reference, guid_of, load, trail
+from ticketcore.services.narrowing import in_package, refuse_limit, same
 from ticketcore.services.people import identities_of
 from ticketcore.services.sla import overdue_where
 
@@ -33,32 +36,29 @@ E = TypeVar("E", bound=StrEnum)
 Several = str | Iterable[str] | None
 
 
-def _package(package: str | None) -> tuple[Expression, ...]:
-    return () if package is None else (eq("package", package),)
-
-
-def _members(field: str, values: Several, kind: type[E]) -> tuple[Expression, ...]:
+def _members(checks: Checks, field: str, values: Several, kind: type[E]) -> tuple[Expression, ...]:
     """Return the condition that ``field`` is one of ``values``; none if they are ``None``."""
     if values is None:
         return ()
-    wanted = [values] if isinstance(values, str) else list(values)
-    problems = [
-        Problem(field, f"{value!r} is not known; choose one of {', '.join(kind)}")
-        for value in wanted
-        if value not in kind.__members__
-    ]
-    if problems:
-        raise RejectedError(problems)
-    return (one_of(field, [kind(value) for value in wanted]),)
+    several: object = values
+    wanted = list(values) if isinstance(several, Iterable) and not isinstance(values, str) else [values]
+    known = (checks.member(field, value, kind) for value in wanted)
+    return (one_of(field, [member for member in known if member is not None]),)
 
 
 def _order(sort: str) -> tuple[Order, ...]:
-    name, descending = sort.removeprefix("-"), sort.startswith("-")
-    if name not in SORTS:
+    """Return the order that ``sort`` means.
+
+    Raises:
+        RejectedError: it means none.
+    """
+    given: object = sort
+    if not isinstance(given, str) or given.removeprefix("-") not in SORTS:
         choice = ", ".join(SORTS)
         raise RejectedError(
-            [Problem("sort", f"{sort!r} is not known; choose one of {choice}, with - in front to reverse")]
+            [Problem("sort", f"{quoted(sort)} is not known; choose one of {choice}, with - in front to reverse")]
         )
+    name, descending = sort.removeprefix("-"), sort.startswith("-")
     first = Order(SORTS[name], descending)
     return (first,) if name == "number" else (first, Order("ticket_number", descending))
 
@@ -90,15 +90,15 @@ class Queries:
 
     def get_open_tickets(self, package: str | None = None) -> list[Ticket]:
         """Return the active tickets (everything but RESOLVED, CLOSED and CANCELLED), by number."""
-        return self._tickets(one_of("status", ACTIVE), *_package(package))
+        return self._tickets(one_of("status", ACTIVE), *in_package(package))
 
     def get_overdue_tickets(self, package: str | None = None) -> list[Ticket]:
         """Return the active tickets that owe an answer or a solution whose deadline has passed."""
-        return self._tickets(*overdue_where(self.clock), *_package(package))
+        return self._tickets(*overdue_where(self.clock), *in_package(package))
 
     def get_unassigned_tickets(self, package: str | None = None) -> list[Ticket]:
         """Return the active tickets that nobody works on."""
-        return self._tickets(one_of("status", ACTIVE), eq("assigned_to", ""), *_package(package))
+        return self._tickets(one_of("status", ACTIVE), eq("assigned_to", ""), *in_package(package))
 
     def get_tickets_by_assignee(self, assignee: str) -> list[Ticket]:
         """Return somebody's active tickets; an address, a login name or a guid find the same ones.
@@ -106,14 +106,16 @@ class Queries:
         Raises:
             RejectedError: ``assignee`` is empty.
         """
-        if not assignee.strip():
-            raise RejectedError([Problem("assignee", "must not be empty; see get_unassigned_tickets")])
+        checks = Checks()
+        if not checks.text("assignee", assignee).strip() and not checks.problems:
+            checks.problems.append(Problem("assignee", "must not be empty; see get_unassigned_tickets"))
+        checks.done()
         return self._tickets(one_of("status", ACTIVE), self._assignee(assignee))
 
     def get_status_summary(self, package: str | None = None) -> dict[str, int]:
         """Return how many tickets are in each status, zeros included, in the order of the workflow."""
         with self.repository.transaction(read_only=True) as tx:
-            counts = tx.count_by(Query(Ticket, _package(package)), "status")
+            counts = tx.count_by(Query(Ticket, in_package(package)), "status")
         return {status.value: counts.get(status, 0) for status in Status}
 
     def get_sla_breach_count(self, package: str | None = None) -> int:
@@ -121,7 +123,7 @@ class Queries:
         late = AnyOf((eq("sla_response_met", value=False), eq("sla_resolution_met", value=False)))
         broken = AnyOf((late, AllOf(overdue_where(self.clock))))
         with self.repository.transaction(read_only=True) as tx:
-            return tx.count(Query(Ticket, (broken, *_package(package))))
+            return tx.count(Query(Ticket, (broken, *in_package(package))))
 
     def get_tickets_by_filter(
         self,
@@ -134,6 +136,8 @@ class Queries:
         ticket_type: Several = None,
         created_after: str | date | datetime | None = None,
         created_before: str | date | datetime | None = None,
+        search: str | None = None,
+        internal: bool = False,
         sort: str = "number",
         limit: int | None = None,
         after: Reference | None = None,
@@ -150,6 +154,8 @@ class Queries:
             created_after: only tickets created at or after it (ISO 8601; a date is its start in the
                 configured zone).
             created_before: only tickets created before it.
+            search: only tickets with all of these words; see :meth:`search`.
+            internal: whether the words may be in internal comments.
             sort: number, created, updated, due (resolution deadline) or priority (most urgent first); with
                 ``-`` in front reversed. Without a deadline comes last.
             limit: the most tickets to return.
@@ -157,35 +163,71 @@ class Queries:
                 guid the ticket is looked up, and may have moved since.
 
         Raises:
-            RejectedError: an unknown status, priority, type or sort, a wrong date, or a limit below 1.
+            RejectedError: an unknown status, priority, type or sort, a wrong date, a search without a word, or a
+                limit below 1.
             NotFoundError: there is no ticket ``after``.
         """
-        if limit is not None and limit < 1:
-            raise RejectedError([Problem("limit", f"must be at least 1, not {limit}")])
+        checks = Checks()
         where: list[Expression] = [
-            *_package(package),
-            *_members("status", status, Status),
-            *_members("priority", priority, Priority),
-            *_members("ticket_type", ticket_type, TicketType),
+            *same(checks, "package", package),
+            *same(checks, "project", project),
+            *_members(checks, "status", status, Status),
+            *_members(checks, "priority", priority, Priority),
+            *_members(checks, "ticket_type", ticket_type, TicketType),
+            *self._since(checks, "created_after", Op.GE, created_after),
+            *self._since(checks, "created_before", Op.LT, created_before),
         ]
-        if project is not None:
-            where.append(eq("project", project))
-        if assignee is not None:
-            where.append(self._assignee(assignee) if assignee else eq("assigned_to", ""))
-        if created_after is not None:
-            where.append(Condition("created_date", Op.GE, self._instant("created_after", created_after)))
-        if created_before is not None:
-            where.append(Condition("created_date", Op.LT, self._instant("created_before", created_before)))
-        order = _order(sort)
+        whose = None if assignee is None else checks.text("assignee", assignee)
+        sought = None if search is None else checks.attempt(lambda: parse_search(search, internal=internal))
+        order = checks.attempt(lambda: _order(sort))
+        checks.attempt(lambda: refuse_limit(limit))
+        checks.done()
+        if whose is not None:
+            where.append(self._assignee(whose) if whose else eq("assigned_to", ""))
         with self.repository.transaction(read_only=True) as tx:
             last: tuple[Any, ...] | None = None
             if after is not None:
                 record = after if isinstance(after, Ticket) else load(tx, after)
                 last = tuple(getattr(record, key.field) for key in order)
-            return tx.find(Query(Ticket, tuple(where), order, limit, last))
+            return tx.find(Query(Ticket, tuple(where), order, limit, last, sought))
 
-    def _instant(self, field: str, value: str | date | datetime) -> datetime:
-        return parse_instant(field, value, self.zone, end_of_day=False)
+    def search(
+        self,
+        text: str,
+        *,
+        package: str | None = None,
+        status: Several = None,
+        internal: bool = False,
+        limit: int | None = None,
+        after: Reference | None = None,
+    ) -> list[Ticket]:
+        """Return the tickets that have all words of ``text``, the newest first, a page at a time.
+
+        The words may be in the subject, the description, the analysis or the comments, in any order. A word is found
+        whole; case does not count, accents do. Everything in ``text`` that is no letter or digit separates words.
+
+        Args:
+            text: what to look for.
+            package: only in this package.
+            status: only in this status, or one of several.
+            internal: whether to look into internal comments too.
+            limit: the most tickets to return.
+            after: the last ticket of the page before, to go on behind it.
+
+        Raises:
+            RejectedError: ``text`` has no word or too many, the status is unknown, or the limit is below 1.
+            NotFoundError: there is no ticket ``after``.
+        """
+        return self.get_tickets_by_filter(
+            package, status, search=text, internal=internal, sort="-number", limit=limit, after=after
+        )
+
+    def _since(self, checks: Checks, field: str, op: Op, value: str | date | datetime | None) -> tuple[Expression, ...]:
+        """Return the condition that a ticket was created before or after ``value``; none if that is ``None``."""
+        if value is None:
+            return ()
+        instant = checks.attempt(lambda: parse_instant(field, value, self.zone, end_of_day=False))
+        return (Condition("created_date", op, instant),)
 
     def _assignee(self, assignee: str) -> Expression:
         with self.repository.transaction(read_only=True) as tx:

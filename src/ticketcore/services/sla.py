@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from attrs import define, evolve, field, frozen
 
 from ticketcore.domain.assignment import find_policy
+from ticketcore.domain.checks import Checks
 from ticketcore.domain.history import HistoryEntry
 from ticketcore.domain.policy import RaciContacts, SlaPolicy, split_names
 from ticketcore.domain.query import (
@@ -27,9 +28,11 @@ from ticketcore.domain.query import (
 )
 from ticketcore.domain.sla import MAX_MINUTES, Recompute, Target, Terms, evaluate, events_of, overdue
 from ticketcore.domain.ticket import ACTIVE, Priority, Status, Ticket, TicketType
-from ticketcore.errors import Problem, RejectedError
+from ticketcore.errors import Problem, quoted
+from ticketcore.ports.raci import RaciColumns
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock
+from ticketcore.services.narrowing import in_package
 from ticketcore.services.people import email_of
 
 _log = logging.getLogger(__name__)
@@ -198,23 +201,25 @@ class Sla:
         Raises:
             RejectedError: with every problem of the input.
         """
+        checks = Checks()
+        known_priority = checks.member("priority", priority, Priority)
         policy = SlaPolicy(
-            package=package.strip(),
-            priority=priority,
-            ticket_type=ticket_type,
-            response_minutes=response_minutes,
-            resolution_minutes=resolution_minutes,
-            escalation_contact=escalation_contact,
-            raci_responsible=responsible,
-            raci_accountable=accountable,
-            raci_consulted=consulted,
-            raci_informed=informed,
+            package=checks.line("package", package),
+            priority=known_priority.value if known_priority else "",
+            ticket_type=checks.any_member("ticket_type", ticket_type, TicketType),
+            response_minutes=_minutes(checks, "response_minutes", response_minutes),
+            resolution_minutes=_minutes(checks, "resolution_minutes", resolution_minutes),
+            escalation_contact=checks.line("escalation_contact", escalation_contact, _CONTACTS_LENGTH),
+            raci_responsible=checks.line("responsible", responsible, _CONTACTS_LENGTH),
+            raci_accountable=checks.line("accountable", accountable, _CONTACTS_LENGTH),
+            raci_consulted=checks.line("consulted", consulted, _CONTACTS_LENGTH),
+            raci_informed=checks.line("informed", informed, _CONTACTS_LENGTH),
         )
-        problems = _problems(policy)
+        if not checks.problems and policy.resolution_minutes < policy.response_minutes:
+            checks.problems.append(Problem("resolution_minutes", "must not be shorter than response_minutes"))
         with self.repository.transaction() as tx:
-            problems += _unreachable(tx, policy)
-            if problems:
-                raise RejectedError(problems)
+            checks.problems += _unreachable(tx, policy)
+            checks.done()
             same = [eq(name, getattr(policy, name)) for name in ("package", "priority", "ticket_type")]
             known = tx.find(Query(SlaPolicy, tuple(same), (Order("id"),)))
             stored = tx.save(evolve(policy, id=known[0].id)) if known else tx.add(policy)
@@ -223,7 +228,7 @@ class Sla:
 
     def list_sla(self, package: str | None = None) -> list[SlaPolicy]:
         """Return the policies of ``package``, or all, by package, priority and type."""
-        where = () if package is None else (eq("package", package),)
+        where = in_package(package)
         with self.repository.transaction(read_only=True) as tx:
             found = tx.find(Query(SlaPolicy, where, (Order("id"),)))
         ranks = list(Priority)
@@ -236,30 +241,29 @@ class Sla:
 
     get_raci = get_raci_contacts
 
+    def ensure_sla_raci(self) -> tuple[str, ...]:
+        """Add the RACI columns that an existing table of service levels lacks, and return their names.
+
+        Every row stays, with nobody in the new columns. Opening the database does the same; calling it again adds
+        nothing. A store without such a table has nothing to add.
+
+        Raises:
+            RepositoryError: the database cannot be written, or is not one of this version.
+        """
+        return self.repository.ensure_sla_raci() if isinstance(self.repository, RaciColumns) else ()
+
     def check_escalation_due(self, package: str | None = None) -> list[Ticket]:
         """Return the tickets to escalate: active, clock running, past a deadline not escalated for yet."""
-        where = _escalation_where(self.clock)
-        if package is not None:
-            where += (eq("package", package),)
+        where = _escalation_where(self.clock) + in_package(package)
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(Ticket, where, (Order("ticket_number"),)))
 
 
-def _problems(policy: SlaPolicy) -> list[Problem]:
-    problems: list[Problem] = []
-    if policy.priority not in Priority.__members__:
-        problems.append(Problem("priority", f"{policy.priority!r} is not known; choose one of {', '.join(Priority)}"))
-    if policy.ticket_type and policy.ticket_type not in TicketType.__members__:
-        problems.append(
-            Problem("ticket_type", f"{policy.ticket_type!r} is not known; choose one of {', '.join(TicketType)}")
-        )
-    for name in ("response_minutes", "resolution_minutes"):
-        minutes = getattr(policy, name)
-        if not 1 <= minutes <= MAX_MINUTES:
-            problems.append(Problem(name, f"must be between 1 and {MAX_MINUTES} minutes, not {minutes}"))
-    if not problems and policy.resolution_minutes < policy.response_minutes:
-        problems.append(Problem("resolution_minutes", "must not be shorter than response_minutes"))
-    return problems
+def _minutes(checks: Checks, field: str, value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_MINUTES:
+        return value
+    checks.problems.append(Problem(field, f"must be between 1 and {MAX_MINUTES} minutes, not {quoted(value)}"))
+    return 1
 
 
 _CONTACTS = ("escalation_contact", "raci_responsible", "raci_accountable", "raci_consulted", "raci_informed")
@@ -272,10 +276,8 @@ def _unreachable(tx: Transaction, policy: SlaPolicy) -> list[Problem]:
     for column in _CONTACTS:
         text = getattr(policy, column)
         name = column.removeprefix("raci_")
-        if len(text) > _CONTACTS_LENGTH:
-            problems.append(Problem(name, f"must have at most {_CONTACTS_LENGTH} characters, not {len(text)}"))
         problems += [
-            Problem(name, f"{contact!r} is neither an e-mail address nor a known person")
+            Problem(name, f"{quoted(contact)} is neither an e-mail address nor a known person")
             for contact in split_names(text)
             if email_of(tx, contact) is None
         ]

@@ -15,10 +15,23 @@ from ticketcore.domain.events import OutboxMessage, OutboxState
 from ticketcore.domain.history import HistoryEntry
 from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
-from ticketcore.domain.policy import AssignRule, SlaPolicy
+from ticketcore.domain.policy import AssignRule, AssignStrategy, SlaPolicy
 from ticketcore.domain.query import AllOf, AnyOf, Condition, FieldRef, Op, Order, Query
+from ticketcore.domain.recurrence import CatchUp, Schedule
+from ticketcore.domain.template import Template, TemplateTask
 from ticketcore.domain.ticket import Priority, RequestedByType, Status, Ticket, TicketType
-from ticketcore.domain.work import Comment
+from ticketcore.domain.version import VersionRow
+from ticketcore.domain.work import (
+    Comment,
+    Link,
+    LinkType,
+    PullRequestTicket,
+    Signoff,
+    SignoffStatus,
+    Task,
+    TaskStatus,
+    TimeEntry,
+)
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -126,10 +139,125 @@ def make_job_state(**fields: Any) -> JobState:
     return JobState(**{"name": f"job-{new_guid()}", **fields})
 
 
+def make_task(**fields: Any) -> Task:
+    """Return an open task of a ticket of its own."""
+    given: dict[str, Any] = {
+        "guid": new_guid(),
+        "ticket_guid": new_guid(),
+        "name": "Fetch an extinguisher",
+        "sort_order": 1,
+        "package": "CORE",
+        "created_date": NOW,
+        "updated_date": NOW,
+    }
+    return Task(**{**given, **fields})
+
+
+def make_link(**fields: Any) -> Link:
+    """Return a link between two tickets of its own."""
+    given: dict[str, Any] = {
+        "guid": new_guid(),
+        "source_guid": new_guid(),
+        "target_guid": new_guid(),
+        "link_type": LinkType.BLOCKS,
+        "created_by": "ann",
+        "package": "CORE",
+        "created_date": NOW,
+    }
+    return Link(**{**given, **fields})
+
+
+def make_time_entry(**fields: Any) -> TimeEntry:
+    """Return three quarters of an hour on a ticket of its own."""
+    given: dict[str, Any] = {
+        "guid": new_guid(),
+        "ticket_guid": new_guid(),
+        "person_email": "ann@example.com",
+        "duration_minutes": 45,
+        "package": "CORE",
+        "created_date": NOW,
+    }
+    return TimeEntry(**{**given, **fields})
+
+
+def make_signoff(**fields: Any) -> Signoff:
+    """Return a request that waits for its answer, for a ticket of its own."""
+    given: dict[str, Any] = {
+        "guid": new_guid(),
+        "ticket_guid": new_guid(),
+        "email": "ann@example.com",
+        "requested_by": "bob",
+        "package": "CORE",
+        "requested_date": NOW,
+    }
+    return Signoff(**{**given, **fields})
+
+
+def make_pull_request_ticket(**fields: Any) -> PullRequestTicket:
+    """Return which ticket, of its own, was made from a pull request of its own."""
+    given: dict[str, Any] = {
+        "pr_key": f"git.example.com/acme/shop/{new_guid()}",
+        "ticket_guid": new_guid(),
+        "package": "CORE",
+        "created_date": NOW,
+    }
+    return PullRequestTicket(**{**given, **fields})
+
+
+def make_version_row(**fields: Any) -> VersionRow:
+    """Return the second version of a ticket of its own."""
+    given: dict[str, Any] = {
+        "guid": new_guid(),
+        "ticket_guid": new_guid(),
+        "version": 2,
+        "history_seq": 2,
+        "changes": "{}",
+        "changed_by": "ann",
+        "package": "CORE",
+        "created_date": NOW,
+    }
+    return VersionRow(**{**given, **fields})
+
+
+def make_template(**fields: Any) -> Template:
+    """Return a template without tasks, under a name of its own."""
+    guid = new_guid()
+    given: dict[str, Any] = {
+        "guid": guid,
+        "package": "CORE",
+        "name": f"TEMPLATE-{guid}",
+        "subject": "A new colleague",
+    }
+    return Template(**{**given, **fields})
+
+
+def make_schedule(**fields: Any) -> Schedule:
+    """Return a schedule that is due."""
+    given: dict[str, Any] = {
+        "guid": new_guid(),
+        "template_name": "BACKUP",
+        "cron_expression": "30 9 * * *",
+        "timezone": "UTC",
+        "package": "CORE",
+        "created_by": "ann",
+        "next_run": NOW,
+        "created_date": NOW,
+    }
+    return Schedule(**{**given, **fields})
+
+
 BUILDERS: Mapping[type, Callable[..., Any]] = {
     Ticket: make_ticket,
     HistoryEntry: make_history_entry,
     Comment: make_comment,
+    Task: make_task,
+    Link: make_link,
+    TimeEntry: make_time_entry,
+    Signoff: make_signoff,
+    PullRequestTicket: make_pull_request_ticket,
+    VersionRow: make_version_row,
+    Template: make_template,
+    Schedule: make_schedule,
     AssignRule: make_assign_rule,
     SlaPolicy: make_sla_policy,
     Person: make_person,
@@ -220,6 +348,77 @@ def _hard_outbox_message() -> OutboxMessage:
     )
 
 
+def _hard_work() -> list[Any]:
+    return [
+        make_task(
+            name=HARD_TEXT,
+            description=HARD_LINES,
+            assigned_to=HARD_TEXT,
+            status=TaskStatus.DONE,
+            sort_order=2**31 - 1,
+            pr_id=HARD_TEXT,
+            pr_repo=HARD_TEXT,
+            pr_url=HARD_TEXT,
+            updated_date=LATER,
+            completed_date=LATER,
+        ),
+        make_link(link_type=LinkType.PARENT_OF, created_by=HARD_TEXT, created_date=LATER),
+        make_time_entry(
+            person_email=HARD_TEXT,
+            start_time=NOW,
+            end_time=LATER,
+            duration_minutes=2**31 - 1,
+            description=HARD_LINES,
+            created_date=LATER,
+        ),
+        make_signoff(
+            person_guid=new_guid(),
+            email=HARD_TEXT,
+            role=HARD_TEXT,
+            status=SignoffStatus.REJECTED,
+            note=HARD_LINES,
+            requested_by=HARD_TEXT,
+            signed_date=LATER,
+        ),
+        make_pull_request_ticket(pr_key=HARD_TEXT, created_date=LATER),
+        make_version_row(version=2**31 - 1, history_seq=2**31 - 1, changes=HARD_LINES, changed_by=HARD_TEXT),
+    ]
+
+
+def _hard_definitions() -> list[Any]:
+    return [
+        make_template(
+            name=HARD_TEXT,
+            subject=HARD_TEXT,
+            description=HARD_LINES,
+            ticket_type=TicketType.BUG,
+            priority=Priority.CRITICAL,
+            project=HARD_TEXT,
+            assign_to=HARD_TEXT,
+            tasks=(
+                TemplateTask(name=HARD_TEXT, description=HARD_LINES, assign_to=HARD_TEXT),
+                TemplateTask(name="Switch it off"),
+            ),
+            active=False,
+        ),
+        make_schedule(
+            module_type=HARD_TEXT,
+            template_name=HARD_TEXT,
+            cron_expression=HARD_TEXT,
+            timezone=HARD_TEXT,
+            project=HARD_TEXT,
+            created_by=HARD_TEXT,
+            catch_up=CatchUp.NONE,
+            last_run=NOW,
+            next_run=LATER,
+            active=False,
+            row_version=7,
+            claimed_until=LATER,
+            last_error=HARD_LINES,
+        ),
+    ]
+
+
 def hard_records() -> list[Any]:
     """Return a record of every kind with a value in each field, chosen to be easily damaged."""
     return [
@@ -233,7 +432,11 @@ def hard_records() -> list[Any]:
             ticket_type="BUG",
             assign_to=HARD_TEXT,
             active=False,
+            strategy=AssignStrategy.LEAST_LOADED,
+            last_assigned=HARD_TEXT,
         ),
+        *_hard_work(),
+        *_hard_definitions(),
         _hard_policy(),
         make_person(name=HARD_TEXT, is_staff=True, active=False),
         make_user(email=HARD_TEXT, person_guid=new_guid(), active=False),

@@ -108,7 +108,8 @@ class LmdbTransaction:
         """Return what the query asks for."""
         table = self._table(query.kind)
         with translated(self._location):
-            return select((decode(query.kind, stored) for stored in self._stored(table, query.where)), query)
+            records = (decode(query.kind, stored) for stored in self._stored(table, query.where))
+            return select(records, query, self.find)
 
     def count(self, query: Query[Any]) -> int:
         """Return how many records fit."""

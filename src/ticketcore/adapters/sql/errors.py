@@ -35,11 +35,11 @@ def translated(location: str) -> Iterator[None]:
     try:
         yield
     except sa.exc.IntegrityError as error:
-        raise ConflictError("record", f"in {location} ({_reason(error)})") from error
+        raise _refused(location, _reason(error), error.orig) from error
     except sa.exc.DBAPIError as error:
         raise _ours(location, _reason(error)) from error
     except sqlite3.IntegrityError as error:
-        raise ConflictError("record", f"in {location} ({error})") from error
+        raise _refused(location, str(error), error) from error
     except UnicodeEncodeError:
         raise RejectedError([Problem("", "a text holds half a surrogate pair, which no database can store")]) from None
     except OverflowError:
@@ -53,6 +53,16 @@ def translated(location: str) -> Iterator[None]:
 
 def _reason(error: sa.exc.DBAPIError) -> str:
     return str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+
+
+_SHARED = {"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID"}
+
+
+def _refused(location: str, reason: str, error: BaseException | None) -> ConflictError | RepositoryError:
+    """Return the error that a refused row is: that two share what must be unique, or that a value is wrong."""
+    if getattr(error, "sqlite_errorname", "") in _SHARED:
+        return ConflictError("record", f"in {location} ({reason})")
+    return RepositoryError(f"the database {location} refuses a value: {reason}")
 
 
 def _ours(location: str, reason: str) -> RepositoryError:
@@ -77,6 +87,11 @@ def _ours(location: str, reason: str) -> RepositoryError:
         )
     if "disk is full" in reason:
         return RepositoryError(f"no space is left for the database {location}; nothing was changed")
+    if "no such module" in reason:
+        return RepositoryError(
+            f"the SQLite of this Python cannot search for words ({reason})",
+            hint="use a Python whose SQLite was built with FTS5, as those of python.org and the distributions are",
+        )
     if "no such table" in reason or "no such column" in reason:
         return SchemaError(
             f"the database {location} lacks a part of the schema ({reason})", hint="run: ticketcore db status"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,7 +19,8 @@ import sqlalchemy as sa
 from attrs import evolve
 from sqlalchemy.engine import URL, Connection, make_url
 
-from ticketcore.adapters.sql import statements
+from ticketcore.adapters.sql import raci, search, statements
+from ticketcore.adapters.sql.connections import driver, make_engine, use_write_ahead_log
 from ticketcore.adapters.sql.errors import translated
 from ticketcore.adapters.sql.tables import REFERENCE, REVISIONS, metadata, ticket, version
 from ticketcore.domain.events import OutboxMessage
@@ -30,7 +30,6 @@ from ticketcore.ports.repository import KINDS, StoreStatus
 
 R = TypeVar("R")
 
-_BEGIN = "ticketcore_begin"
 _REMEMBERED = "ticketcore_remembered"
 _MOST_REMEMBERED = 1024
 
@@ -49,7 +48,7 @@ class _Remembered:
 
     def begin(self, connection: Connection) -> None:
         """Forget everything if another connection has written since the last transaction."""
-        seen = _driver(connection).execute("PRAGMA data_version").fetchone()
+        seen = driver(connection).execute("PRAGMA data_version").fetchone()
         if seen != self.data_version or not self.trusted or len(self.answers) > _MOST_REMEMBERED:
             self.answers.clear()
         self.data_version, self.trusted = seen, True
@@ -58,12 +57,6 @@ class _Remembered:
         """Forget everything, and remember nothing more until the next transaction."""
         self.answers.clear()
         self.trusted = False
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
-    """Return the driver's own connection, for what every transaction asks: it is ten times as fast."""
-    driver: sqlite3.Connection = cast("Any", connection.connection.driver_connection)
-    return driver
 
 
 def _changed(record: R, field: str, value: object) -> R:
@@ -113,10 +106,14 @@ class SqlTransaction:
         kind: Any = type(records[0])
         self._writes(kind)
         given = KINDS[kind].given
-        if not given:
+        if given:
+            stored = [self._add_numbered(record, given) for record in records]
+        else:
             self._insert(kind, "", records)
-            return list(records)
-        return [self._add_numbered(record, given) for record in records]
+            stored = list(records)
+        if kind in search.INDEXES:
+            self._index(search.INDEXES[kind].add, stored)
+        return stored
 
     def _add_numbered(self, record: R, given: str) -> R:
         kind: Any = type(record)
@@ -132,8 +129,14 @@ class SqlTransaction:
         insert = statements.prepared(kind, given, connection.dialect)
         rows = [insert.row(record) for record in records]
         with translated(self._location):
-            driver = _driver(connection)
-            return driver.execute(insert.text, rows[0]) if len(rows) == 1 else driver.executemany(insert.text, rows)
+            own = driver(connection)
+            return own.execute(insert.text, rows[0]) if len(rows) == 1 else own.executemany(insert.text, rows)
+
+    def _index(self, statement: str, records: Sequence[Any]) -> None:
+        """Let what words are looked for in follow ``records``."""
+        row = search.INDEXES[type(records[0])].row
+        with translated(self._location):
+            driver(self._live()).executemany(statement, [row(record) for record in records])
 
     def get(self, kind: type[R], key: str | int) -> R | None:
         """Return one record by its key."""
@@ -161,12 +164,16 @@ class SqlTransaction:
                 expected=values.get("seen"),
                 actual=getattr(stored, "row_version", None),
             )
+        if kind in search.INDEXES:
+            self._index(search.INDEXES[kind].save, [record])
         return _changed(record, "row_version", values["row_version"]) if facts.versioned else record
 
     def remove(self, record: object) -> None:
         """Delete a record."""
         kind: Any = type(record)
         self._writes(kind)
+        if kind in search.INDEXES:
+            self._index(search.INDEXES[kind].remove, [record])
         key = KINDS[kind].key
         self._execute(statements.delete(kind, key), {"key": getattr(record, key)})
 
@@ -219,17 +226,12 @@ class SqlRepository:
         """
         self._url = _read_url(url)
         self.location = self._url.database or ":memory:"
-        arguments = {"timeout": timeout, "check_same_thread": False}
-        self._engine = sa.create_engine(self._url, connect_args=arguments, pool_reset_on_return=None)
-        sa.event.listen(self._engine, "connect", _set_up)
-        sa.event.listen(self._engine, "begin", _begin)
-        self._reading = self._engine.execution_options(**{_BEGIN: "BEGIN"})
+        self._engine, self._reading = make_engine(self._url, timeout)
         self._makes_folder = makes_folder
         self._checked = False
         self._closed = False
         self._check_lock = threading.Lock()
         self._open = threading.local()
-        _dispose_after_fork(self._engine)
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[SqlTransaction]:
@@ -256,17 +258,25 @@ class SqlRepository:
                     self._open.writing = False
 
     def _make_ready(self) -> None:
-        if self._closed:
-            raise RepositoryError(f"the repository {self.location} is closed", hint="open the desk again")
+        self._refuse_closed()
         if self._checked:
             return
         with self._check_lock:
             if not self._checked:
-                status = self.status()
-                if status.state == "missing":
-                    status = self.prepare()
-                _refuse_unless_ready(status)
+                self._expect_ready()
+                self._add_raci()
                 self._checked = True
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RepositoryError(f"the repository {self.location} is closed", hint="open the desk again")
+
+    def _expect_ready(self) -> None:
+        """Make a new database ready; refuse one that is not of this version."""
+        status = self.status()
+        if status.state == "missing":
+            status = self.prepare()
+        _refuse_unless_ready(status)
 
     def status(self) -> StoreStatus:
         """Say which schema the database has."""
@@ -306,11 +316,12 @@ class SqlRepository:
             status = self._status(connection)
             if status.state == "missing":
                 metadata.create_all(connection)
+                search.create_tables(connection)
                 connection.execute(sa.insert(version).values(version_num=REVISIONS[-1]))
                 status = self._status(connection)
         _refuse_unless_ready(status)
         with translated(self.location), self._engine.connect() as connection:
-            _use_write_ahead_log(_driver(connection))  # it is written into the file, so only into one of ours
+            use_write_ahead_log(driver(connection))
         return status
 
     def upgrade(self) -> StoreStatus:
@@ -326,6 +337,19 @@ class SqlRepository:
             status = self.status()
         _refuse_unless_ready(status)
         return status
+
+    def ensure_sla_raci(self) -> tuple[str, ...]:
+        """Add the RACI columns that an older table of service levels lacks; see the port."""
+        self._refuse_closed()
+        self._expect_ready()
+        return self._add_raci()
+
+    def _add_raci(self) -> tuple[str, ...]:
+        with translated(self.location), self._reading.connect() as connection, connection.begin():
+            if not raci.missing(connection):
+                return ()
+        with translated(self.location), self._engine.connect() as connection, connection.begin():
+            return raci.add_missing(connection)  # looks again: another process may have been faster
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -355,43 +379,3 @@ def _refuse_unless_ready(status: StoreStatus) -> None:
     if status.state == "foreign":
         message = f"the database {status.location} holds tables of something else"
         raise SchemaError(message, hint="give database.url a file of its own")
-
-
-def _set_up(connection: Any, _record: Any) -> None:
-    """Set up a new connection: our own BEGIN, a write-ahead log, and a flush at every commit."""
-    connection.isolation_level = None
-    connection.execute("PRAGMA synchronous=FULL")
-    if connection.execute("PRAGMA journal_mode").fetchone() == ("delete",) and _is_ours(connection):
-        _use_write_ahead_log(connection)
-
-
-def _is_ours(connection: Any) -> bool:
-    """Return whether the file is one of ours: one of something else, or an empty one, is only looked at."""
-    names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    return {version.name, ticket.name} <= names
-
-
-def _use_write_ahead_log(connection: Any) -> None:
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-    except sqlite3.OperationalError as error:
-        # On a read-only file, or while another connection works, the journal stays as it is: slower, as safe.
-        if "readonly" not in str(error) and "locked" not in str(error):
-            raise
-
-
-def _begin(connection: Connection) -> None:
-    _driver(connection).execute(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
-
-
-def _dispose_after_fork(engine: sa.Engine) -> None:
-    """Let a forked child open connections of its own: SQLite's must not cross a fork."""
-    reference = weakref.ref(engine)
-
-    def forget() -> None:
-        inherited = reference()
-        if inherited is not None:
-            inherited.dispose(close=False)
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=forget)

@@ -14,9 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 from attrs import frozen
 
+from ticketcore.adapters.sql import search
 from ticketcore.adapters.sql.tables import FIELDS, TABLES
+from ticketcore.adapters.sql.types import Instant
 from ticketcore.domain.query import PRIORITY_RANK, AllOf, AnyOf, Condition, Expression, FieldRef, Op, Order, Query
+from ticketcore.domain.search import Search
 from ticketcore.domain.ticket import Priority
+from ticketcore.errors import RepositoryError
+from ticketcore.ports.repository import KINDS
 
 _COMPARE: dict[Op, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     Op.EQ: operator.eq,
@@ -26,18 +31,24 @@ _COMPARE: dict[Op, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     Op.GT: operator.gt,
     Op.GE: operator.ge,
 }
+_NOTHING = Search(())
 _UNARY = {Op.IS_NULL, Op.NOT_NULL}
 
 
 @frozen
 class Shape:
-    """A query without its values; ``after`` says which values of the last row were absent."""
+    """A query without its values.
+
+    ``after`` says which values of the last row were absent; ``words`` are the names of those that are searched for.
+    """
 
     kind: type
     where: tuple[Expression, ...]
     order: tuple[Order, ...] = ()
     limited: bool = False
     after: tuple[bool, ...] | None = None
+    words: tuple[str, ...] = ()
+    internal: bool = False
 
 
 def split(query: Query[Any], *, paged: bool = True) -> tuple[Shape, dict[str, Any]]:
@@ -55,15 +66,19 @@ def split(query: Query[Any], *, paged: bool = True) -> tuple[Shape, dict[str, An
         return Condition(expression.field, expression.op, name)
 
     where = tuple(bare(part) for part in query.where)
+    sought = query.search or _NOTHING
+    terms = {f"w{i}": search.term(word) for i, word in enumerate(sought.words)}
+    values |= terms
+    words, internal = tuple(terms), sought.internal
     if not paged:
-        return Shape(query.kind, where), values
+        return Shape(query.kind, where, words=words, internal=internal), values
     if query.limit is not None:
         values["limit"] = query.limit
     absent = None
     if query.after is not None:
         absent = tuple(value is None for value in query.after)
         values |= {f"a{i}": _ranked(value) for i, value in enumerate(query.after) if value is not None}
-    return Shape(query.kind, where, query.order, query.limit is not None, absent), values
+    return Shape(query.kind, where, query.order, query.limit is not None, absent, words, internal), values
 
 
 def _ranked(value: Any) -> Any:
@@ -89,6 +104,14 @@ def _clause(table: sa.Table, expression: Expression) -> sa.ColumnElement[bool]:
     if isinstance(expression.value, FieldRef):
         return _COMPARE[expression.op](column, table.c[expression.value.field])
     return _COMPARE[expression.op](column, _bound(column, expression.value))
+
+
+def _clauses(shape: Shape) -> list[sa.ColumnElement[bool]]:
+    table = TABLES[shape.kind]
+    return [
+        *(_clause(table, part) for part in shape.where),
+        *(search.having(name, internal=shape.internal) for name in shape.words),
+    ]
 
 
 def _sort_key(table: sa.Table, order: Order) -> sa.ColumnElement[Any]:
@@ -128,7 +151,7 @@ def find(shape: Shape) -> sa.Select[Any]:
     """Return the statement that finds the records of a query of this ``shape``."""
     table = TABLES[shape.kind]
     statement = sa.select(*(table.c[name] for name in FIELDS[shape.kind]))
-    statement = statement.where(*(_clause(table, part) for part in shape.where))
+    statement = statement.where(*_clauses(shape))
     statement = statement.order_by(*(_ordering(table, order) for order in shape.order))
     if shape.after is not None:
         statement = statement.where(_behind(table, shape))
@@ -139,7 +162,7 @@ def find(shape: Shape) -> sa.Select[Any]:
 def count(shape: Shape, by: str | None = None) -> sa.Select[Any]:
     """Return the statement that counts what ``shape`` fits, for each value of ``by`` if that is given."""
     table = TABLES[shape.kind]
-    clauses = [_clause(table, part) for part in shape.where]
+    clauses = _clauses(shape)
     if by is None:
         return sa.select(sa.func.count()).select_from(table).where(*clauses)
     return sa.select(table.c[by], sa.func.count()).where(*clauses).group_by(table.c[by])
@@ -208,11 +231,32 @@ def delete(kind: Any, key: str) -> sa.Delete:
     return sa.delete(table).where(table.c[key] == sa.bindparam("key"))
 
 
-def records(kind: type[Any], rows: Any) -> Iterator[Any]:
-    """Yield the records of ``kind`` that ``rows`` hold."""
-    fields = FIELDS[kind]
+def records(kind: Any, rows: Any) -> Iterator[Any]:
+    """Yield the records of ``kind`` that ``rows`` hold.
+
+    Raises:
+        RepositoryError: a row lacks a date that every one has.
+    """
+    fields, dates = FIELDS[kind], _needed_dates(kind)
     for row in rows:
+        for place in dates:
+            if row[place] is None:
+                raise _no_date(kind, fields[place], dict(zip(fields, row, strict=True)))
         yield kind(**dict(zip(fields, row, strict=True)))
+
+
+@lru_cache(maxsize=64)
+def _needed_dates(kind: Any) -> tuple[int, ...]:
+    """Return the places of the dates that every row has."""
+    columns = (TABLES[kind].c[name] for name in FIELDS[kind])
+    return tuple(i for i, column in enumerate(columns) if isinstance(column.type, Instant) and not column.nullable)
+
+
+def _no_date(kind: Any, field: str, row: Mapping[str, Any]) -> RepositoryError:
+    table, key = TABLES[kind], KINDS[kind].key
+    place = f"{table.name}.{table.c[field].name}, where {table.c[key].name} is {row[key]!r}"
+    hint = "another program wrote it: put a date there, such as 2026-05-01 12:00:00.000000 (UTC)"
+    return RepositoryError(f"the database has no date in {place}", hint=hint)
 
 
 def values(record: Any, *, without: str = "") -> Mapping[str, Any]:

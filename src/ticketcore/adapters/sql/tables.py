@@ -9,16 +9,29 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateColumn, PrimaryKeyConstraint, UniqueConstraint
 
-from ticketcore.adapters.sql.types import Instant, Names, YesNo, word
+from ticketcore.adapters.sql.types import Instant, Names, TaskList, YesNo, word
 from ticketcore.domain.events import OutboxMessage, OutboxState
 from ticketcore.domain.history import HistoryEntry
 from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
-from ticketcore.domain.policy import AssignRule, SlaPolicy
+from ticketcore.domain.policy import AssignRule, AssignStrategy, SlaPolicy
+from ticketcore.domain.recurrence import CatchUp, Schedule
+from ticketcore.domain.template import Template
 from ticketcore.domain.ticket import Priority, RequestedByType, Status, Ticket, TicketType
-from ticketcore.domain.work import Comment
+from ticketcore.domain.version import VersionRow
+from ticketcore.domain.work import (
+    Comment,
+    Link,
+    LinkType,
+    PullRequestTicket,
+    Signoff,
+    SignoffStatus,
+    Task,
+    TaskStatus,
+    TimeEntry,
+)
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision of the schema, oldest first; a literal, so that a start need not import Alembic."""
 
 metadata = sa.MetaData()
@@ -154,6 +167,135 @@ comment = sa.Table(
     sa.Index("ix_comment_ticket", "ticket_guid", "created_date"),
 )
 
+task = sa.Table(
+    "data_ticket_task",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    _short("Name", "name", 500),
+    sa.Column("Description", sa.Text, key="description", nullable=False),
+    _short("AssignedTo", "assigned_to"),
+    sa.Column("Status", word(TaskStatus, "task_status"), key="status", nullable=False),
+    sa.Column("SortOrder", sa.Integer, key="sort_order", nullable=False),
+    _short("PrId", "pr_id"),
+    _short("PrRepo", "pr_repo", 500),
+    sa.Column("PrUrl", sa.Text, key="pr_url", nullable=False),
+    _package(),
+    _when("CreatedDate", "created_date", nullable=False),
+    _when("UpdatedDate", "updated_date", nullable=False),
+    _when("CompletedDate", "completed_date"),
+    sa.Index("ix_task_ticket", "ticket_guid", "sort_order"),
+)
+
+link = sa.Table(
+    "data_ticket_link",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("SourceGuid", "source_guid", nullable=False),
+    _guid("TargetGuid", "target_guid", nullable=False),
+    sa.Column("LinkType", word(LinkType, "link_type"), key="link_type", nullable=False),
+    _short("CreatedBy", "created_by"),
+    _package(),
+    _when("CreatedDate", "created_date", nullable=False),
+    sa.Index("ux_link_pair", "source_guid", "target_guid", "link_type", unique=True),
+    sa.Index("ix_link_target", "target_guid"),
+)
+
+time_entry = sa.Table(
+    "data_ticket_time",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    _short("PersonEmail", "person_email"),
+    _when("StartTime", "start_time"),
+    _when("EndTime", "end_time"),
+    sa.Column("DurationMinutes", sa.Integer, key="duration_minutes", nullable=False),
+    sa.Column("Description", sa.Text, key="description", nullable=False),
+    _package(),
+    _when("CreatedDate", "created_date", nullable=False),
+    sa.Index("ix_time_ticket", "ticket_guid", "created_date"),
+)
+
+signoff = sa.Table(
+    "data_ticket_signoff",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    _guid("PersonGuid", "person_guid", nullable=True),
+    _short("Email", "email"),
+    _short("Role", "role", 100),
+    sa.Column("Status", word(SignoffStatus, "signoff_status"), key="status", nullable=False),
+    sa.Column("Note", sa.Text, key="note", nullable=False),
+    _short("RequestedBy", "requested_by"),
+    _package(),
+    _when("RequestedDate", "requested_date", nullable=False),
+    _when("SignedDate", "signed_date"),
+    sa.Index("ux_signoff_ticket_email", "ticket_guid", "email", unique=True),
+)
+
+pull_request = sa.Table(
+    "data_ticket_pull_request",
+    metadata,
+    sa.Column("PrKey", sa.String(500), key="pr_key", primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    _package(),
+    _when("CreatedDate", "created_date", nullable=False),
+    sa.Index("ix_pull_request_ticket", "ticket_guid"),
+)
+
+ticket_version = sa.Table(
+    "data_ticket_version",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _guid("TicketGuid", "ticket_guid", nullable=False),
+    sa.Column("Version", sa.Integer, key="version", nullable=False),
+    sa.Column("HistorySeq", sa.Integer, key="history_seq", nullable=False),
+    sa.Column("Changes", sa.Text, key="changes", nullable=False),
+    _short("ChangedBy", "changed_by"),
+    _package(),
+    _when("CreatedDate", "created_date", nullable=False),
+    sa.Index("ux_version_ticket", "ticket_guid", "version", unique=True),
+)
+
+template = sa.Table(
+    "def_ticket_template",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _package(),
+    _short("Name", "name"),
+    _short("Subject", "subject", 500),
+    sa.Column("Description", sa.Text, key="description", nullable=False),
+    sa.Column("TicketType", word(TicketType, "template_ticket_type"), key="ticket_type", nullable=False),
+    sa.Column("Priority", word(Priority, "template_priority"), key="priority", nullable=False),
+    _short("Project", "project"),
+    _short("AssignTo", "assign_to"),
+    sa.Column("Tasks", TaskList, key="tasks", nullable=False),
+    _flag("Active", "active"),
+    sa.Index("ux_template_name", "package", "name", unique=True),
+)
+
+schedule = sa.Table(
+    "def_recurring",
+    metadata,
+    _guid(primary_key=True, nullable=False),
+    _short("ModuleType", "module_type", 50),
+    _short("TemplateName", "template_name"),
+    _short("CronExpression", "cron_expression"),
+    _short("Timezone", "timezone", 64),
+    _package(),
+    _short("Project", "project"),
+    _short("CreatedBy", "created_by"),
+    sa.Column("CatchUp", word(CatchUp, "recurring_catch_up"), key="catch_up", nullable=False),
+    _when("LastRun", "last_run"),
+    _when("NextRun", "next_run"),
+    _flag("Active", "active"),
+    sa.Column("RowVersion", sa.Integer, key="row_version", nullable=False),
+    _when("ClaimedUntil", "claimed_until"),
+    sa.Column("LastError", sa.Text, key="last_error", nullable=False),
+    _when("CreatedDate", "created_date", nullable=False),
+    sa.Index("ix_recurring_due", "active", "next_run"),
+)
+
 sla_policy = sa.Table(
     "def_ticket_sla",
     metadata,
@@ -183,6 +325,8 @@ assign_rule = sa.Table(
     _short("TicketType", "ticket_type", 50),
     _short("AssignTo", "assign_to"),
     _flag("Active", "active"),
+    sa.Column("Strategy", word(AssignStrategy, "assign_strategy"), key="strategy", nullable=False),
+    _short("LastAssigned", "last_assigned"),
     sqlite_autoincrement=True,
 )
 
@@ -251,6 +395,14 @@ TABLES: dict[type, sa.Table] = {
     Ticket: ticket,
     HistoryEntry: history,
     Comment: comment,
+    Task: task,
+    Link: link,
+    TimeEntry: time_entry,
+    Signoff: signoff,
+    PullRequestTicket: pull_request,
+    VersionRow: ticket_version,
+    Template: template,
+    Schedule: schedule,
     SlaPolicy: sla_policy,
     AssignRule: assign_rule,
     Person: person,

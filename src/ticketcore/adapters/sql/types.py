@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import attrs
 import sqlalchemy as sa
+
+from ticketcore.domain.template import TemplateTask
 
 _TEXT_LENGTH = len("2026-05-01 12:00:00.000000")
 
@@ -16,6 +20,16 @@ def _as_text(value: datetime | None) -> str | None:
         return None
     utc = value if value.tzinfo is UTC else value.astimezone(UTC)
     return utc.isoformat(" ", "microseconds")[:_TEXT_LENGTH]
+
+
+def _from_text(value: object) -> datetime | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        instant = datetime.fromisoformat(value)
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 class Instant(sa.TypeDecorator[datetime]):
@@ -40,6 +54,13 @@ class Instant(sa.TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return the stored ``value`` as an aware instant."""
         return None if value is None else value.replace(tzinfo=UTC)
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        """Return what turns what the driver has stored into an instant.
+
+        SQLite keeps whatever other programs have written there. What is no date in ISO 8601 counts as empty.
+        """
+        return _from_text if dialect.name == "sqlite" else super().result_processor(dialect, coltype)
 
 
 class YesNo(sa.TypeDecorator[bool]):
@@ -70,6 +91,21 @@ class Names(sa.TypeDecorator[tuple[str, ...]]):
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> tuple[str, ...]:
         """Return the stored text as a tuple; blanks around the commas are dropped."""
         return tuple(part for raw in value.split(",") if (part := raw.strip())) if value else ()
+
+
+class TaskList(sa.TypeDecorator[tuple[TemplateTask, ...]]):
+    """The tasks of a template, stored as JSON: an array of objects."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[TemplateTask, ...] | None, dialect: sa.Dialect) -> str:
+        """Return ``value`` as JSON."""
+        return json.dumps([attrs.asdict(task) for task in value or ()], ensure_ascii=False)
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> tuple[TemplateTask, ...]:
+        """Return the stored tasks."""
+        return tuple(TemplateTask(**task) for task in json.loads(value or "[]"))
 
 
 def word(kind: type[StrEnum], name: str) -> sa.Enum:

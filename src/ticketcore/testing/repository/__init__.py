@@ -17,13 +17,14 @@ from __future__ import annotations
 from ticketcore.testing.repository.changes import ChangeTests
 from ticketcore.testing.repository.queries import QueryTests
 from ticketcore.testing.repository.roundtrips import RoundTripTests
+from ticketcore.testing.repository.search import SearchTests
 from ticketcore.testing.repository.stores import StoreTests
 from ticketcore.testing.repository.transactions import TransactionTests
 
 __all__ = ["RepositorySuite"]
 
 
-class RepositorySuite(RoundTripTests, ChangeTests, QueryTests, TransactionTests, StoreTests):
+class RepositorySuite(RoundTripTests, ChangeTests, QueryTests, SearchTests, TransactionTests, StoreTests):
     """Everything that a repository has to do: subclass it, and define :meth:`make_repository`.
 
     An adapter claims more by setting ``durable`` or ``shared`` and defining :meth:`reopen`; what is

@@ -21,8 +21,11 @@ from ticketcore.domain.jobs import JobState
 from ticketcore.domain.people import Person, User
 from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.domain.query import Condition, Op, Order, Query, eq
+from ticketcore.domain.recurrence import Schedule
+from ticketcore.domain.template import Template
 from ticketcore.domain.ticket import Ticket
-from ticketcore.domain.work import Comment
+from ticketcore.domain.version import VersionRow
+from ticketcore.domain.work import Comment, Link, PullRequestTicket, Signoff, Task, TimeEntry
 from ticketcore.errors import ConflictError, RepositoryBusyError
 from ticketcore.ports.repository import KINDS, Repository, Transaction
 from ticketcore.testing.claims import Claims
@@ -44,6 +47,14 @@ _CHANGED: dict[type, str] = {
     Ticket: "subject",
     HistoryEntry: "note",
     Comment: "text",
+    Task: "description",
+    Link: "created_by",
+    TimeEntry: "description",
+    Signoff: "note",
+    PullRequestTicket: "ticket_guid",
+    VersionRow: "changes",
+    Template: "description",
+    Schedule: "last_error",
     AssignRule: "assign_to",
     SlaPolicy: "calendar",
     Person: "name",

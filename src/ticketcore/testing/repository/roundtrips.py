@@ -162,6 +162,15 @@ class RoundTripTests(Suite):
             [fourth] = store(repository, make_record(kind))
             assert number_of(fourth) > number_of(third), f"a number of {kind.__name__} came again"
 
+    def test_numbers_go_on_above_one_that_was_brought_along(self, repository: Repository) -> None:
+        """A record that comes with a number keeps it, and the next ones are numbered above it."""
+        for kind in NUMBERED:
+            [first] = store(repository, make_record(kind))
+            brought = make_record(kind, **{KINDS[kind].given: number_of(first) + 500})
+            equal(store(repository, brought), [brought], f"a {kind.__name__} with a number of its own")
+            [behind] = store(repository, make_record(kind))
+            assert number_of(behind) > number_of(brought), f"{kind.__name__} {number_of(behind)} came after {brought}"
+
     def test_threads_get_different_numbers(self, repository: Repository) -> None:
         """However many add at once, each ticket has a number of its own."""
 
