@@ -185,6 +185,9 @@ Every operation with its Python call (`desk.` in front, of a desk that {py:func}
 its command (`ticketcore` in front). What it does in detail is on the pages about [Python](api.md) and
 [commands](cli.md). `T` is a ticket: its guid, its number, in Python also a record of it. `--config`, `--by`, `--json`
 and `--no-plugins` belong to every command.
+
+Given a record of a ticket, a change is refused with a `ConflictError` if the ticket has changed since, also by you:
+pass its number or guid where that does not matter.
 """
 
 
@@ -250,7 +253,9 @@ def signature(call: str) -> str:
             continue
         default = "" if one.default is one.empty else f"={one.default!r}"
         plain.append(f"{one.name}{default}")
-    return f"{call}({', '.join(plain)})"
+    returned = inspect.signature(target).return_annotation
+    result = "" if returned in {"None", None, inspect.Signature.empty} else f" → {returned}"
+    return f"{call}({', '.join(plain)}){result}".replace("'", '"')
 
 
 def usage(path: str) -> str:
@@ -266,11 +271,10 @@ def usage(path: str) -> str:
             shown = param.make_metavar(context)
             parts.append(shown if param.required or shown.startswith("[") else f"[{shown}]")
     shared = {"config", "by", "json", "no_plugins", "help"}
-    options = [
-        max(one.opts, key=len)
-        for one in found.params
-        if isinstance(one, click.Option) and one.name not in shared and not one.hidden
-    ]
+    own = [one for one in found.params if isinstance(one, click.Option) and one.name not in shared and not one.hidden]
+    options = [max(one.opts, key=len) for one in own if not one.required]
+    required = [f"{max(one.opts, key=len)} {one.make_metavar(context)}" for one in own if one.required]
+    parts += required
     parts += [f"[{' '.join(options)}]"] if options else []
     return " ".join(parts)
 
@@ -281,9 +285,11 @@ def page() -> str:
     for section, rows in OPERATIONS.items():
         lines = [f"## {section}\n", "| Operation | Python | Command |", "| --- | --- | --- |"]
         for operation, call, command in rows:
-            shown = f"`{usage(command)}`".replace("|", "\\|") if command else "none"
-            python = f"`{signature(call)}`" if call else "none"
-            lines.append(f"| {operation} | {python} | {shown} |".replace("'", '"'))
+            python, shown = (
+                f"`{text}`".replace("|", "\\|") if text else "none"
+                for text in (call and signature(call), command and usage(command))
+            )
+            lines.append(f"| {operation} | {python} | {shown} |")
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 

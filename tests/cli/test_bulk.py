@@ -156,7 +156,7 @@ def test_without_a_terminal_it_has_to_be_said_that_it_is_meant(run: Run, data: D
     for json_too in ([], ["--json"]):
         result = run("bulk", "--all", "--cancel", *json_too)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert "4 tickets would be changed: repeat it with --yes, or with --dry-run" in result.stderr
+        assert "this is for 4 tickets: repeat it with --yes, or with --dry-run" in result.stderr
     assert data("summary")["NEW"] == 3
 
 

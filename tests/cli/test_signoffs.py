@@ -89,3 +89,11 @@ def test_the_history_shows_who_was_asked_and_what_they_said(done: Done) -> None:
         ["Bo", "Berg", "SIGNOFF_GIVEN", BO, "→", "REJECTED", "no", "tray"],
         ["ann", "SIGNOFF_WITHDRAWN", ANN, "→", "—"],
     ]
+
+
+def test_who_has_not_answered_yet_is_said_to_be_asked_already(done: Done) -> None:
+    done("request-signoff", "1", "bo")
+    assert done("request-signoff", "1", "bo", "guest@example.com").splitlines() == [
+        "Asked to sign ticket 1 off: guest@example.com",
+        "Asked already, no answer yet: to sign ticket 1 off: Bo Berg",
+    ]

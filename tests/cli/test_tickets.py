@@ -129,7 +129,7 @@ def test_reopen_of_an_open_ticket_is_refused(run: Run, done: Done) -> None:
 
 def test_assign_shows_the_name_of_somebody_known(done: Done, data: Data) -> None:
     done("create", "Printer")
-    assert done("assign", "1", "somebody") == "Ticket 1 is assigned to somebody\n"
+    assert done("assign", "1", "somebody") == "Ticket 1 is assigned to somebody, a name that nobody here is known by\n"
     person = data("add-person", "Bo Berg", "bo@example.com", "--username", "bo")
     assert done("assign", "1", "bo") == "Ticket 1 is assigned to Bo Berg\n"
     made = data("assign", "1", "bo@example.com")

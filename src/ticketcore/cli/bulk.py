@@ -107,12 +107,13 @@ def bulk(
     picked = _picked(session, tickets, filters, everything=everything)
     asks = bool(picked) and not (yes or dry_run)
     if asks and (session.json or not (sys.stdin.isatty() and sys.stderr.isatty())):
-        message = f"{_many(picked)} would be changed: repeat it with --yes, or with --dry-run to see what would happen"
+        message = f"this is for {_many(picked)}: repeat it with --yes, or with --dry-run to see what would happen"
         raise click.UsageError(message)
     work = _Work(session, call, values, picked)
     if asks:
-        _preview(session, work.preview())
-        if not click.confirm(f"Change {_many(picked)}?", err=True):
+        preview = work.preview()
+        _preview(session, preview)
+        if not click.confirm(f"Change {_many(preview.of(BulkResult.DONE))}?", err=True):
             note("Nothing was changed.")
             click.get_current_context().exit(1)
     report = work.preview() if dry_run else work.run()

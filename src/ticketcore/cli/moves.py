@@ -98,5 +98,11 @@ def assign(session: Session, ticket: str, user: str) -> None:
     USER is the address, the login name or the guid of somebody known; other text stays as it is typed.
     """
     found = session.desk.tickets.assign(ticket, user, action_by=session.by)
-    name = found.assigned_to if session.json else session.names([found])[found.assigned_to]
-    session.show_change(found, f"Ticket {found.ticket_number} is assigned to {name}")
+    words = "" if session.json else _assignee_words(session, found)
+    session.show_change(found, f"Ticket {found.ticket_number} is assigned to {words}")
+
+
+def _assignee_words(session: Session, ticket: Ticket) -> str:
+    """Return who got a ticket, and whether that is a name that nobody is known by, who is told nothing then."""
+    known = session.desk.people.resolve_user_email(ticket.assigned_to) is not None
+    return session.names([ticket])[ticket.assigned_to] + ("" if known else ", a name that nobody here is known by")

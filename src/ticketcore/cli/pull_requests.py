@@ -80,5 +80,8 @@ def create_from_pr(session: Session, file: BinaryIO, package: str | None) -> Non
     webhook or in an answer of their interface. Without FILE, or with -, standard input is read. The same
     pull request makes one ticket, however often it comes.
     """
+    begun = session.desk.clock.now()
     ticket = session.desk.tickets.create_from_pr(file.read(), package=package, action_by=session.by)
-    session.show_change(ticket, f"Ticket {ticket.ticket_number} has the pull request: {ticket.subject}")
+    number, is_new = ticket.ticket_number, ticket.created_date >= begun
+    what = f"Ticket {number} created for" if is_new else f"Ticket {number} is there already for"
+    session.show_change(ticket, f"{what} the pull request: {ticket.subject}")

@@ -10,6 +10,7 @@ import click
 from ticketcore.cli.base import command, with_session
 from ticketcore.cli.options import ticket_argument
 from ticketcore.cli.output import NONE, Column, print_json, say
+from ticketcore.domain.work import SignoffStatus
 from ticketcore.serde import to_plain
 
 if TYPE_CHECKING:
@@ -42,11 +43,18 @@ def request_signoff(session: Session, ticket: str, people: tuple[str, ...], role
     PERSON is an address, or the login name or the guid of somebody known. They are told by mail. Who has not answered
     yet is not asked again; who has is asked anew.
     """
+    before = {one.guid for one in session.desk.signoffs.get_signoffs(ticket) if one.status is SignoffStatus.PENDING}
     asked = session.desk.signoffs.request_signoff(ticket, people, requested_by=session.by, role=role)
     if session.json:
         print_json(to_plain(asked))
         return
-    say(f"Asked to sign ticket {ticket} off: {', '.join(_names(session, asked)[one.email] for one in asked)}")
+    names = _names(session, asked)
+    for what, found in (
+        ("Asked to sign", [one for one in asked if one.guid not in before]),
+        ("Asked already, no answer yet: to sign", [one for one in asked if one.guid in before]),
+    ):
+        if found:
+            say(f"{what} ticket {ticket} off: {', '.join(names[one.email] for one in found)}")
 
 
 @command(
