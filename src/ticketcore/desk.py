@@ -28,9 +28,7 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.workflow import Workflow
 from ticketcore.errors import ConfigError, Problem
 from ticketcore.groups import Groups, once
-from ticketcore.ports.extension import Amendment, Verdict
 from ticketcore.ports.repository import Repository, StoreStatus
-from ticketcore.ports.scheduler import Job, Watch
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.changes import Changes
 from ticketcore.services.dispatch import DeliverySettings, Dispatcher
@@ -41,8 +39,10 @@ if TYPE_CHECKING:
     from ticketcore.adapters.rendering import JinjaRenderer
     from ticketcore.extensions import Extensions
     from ticketcore.plugin.manager import PluginManager
+    from ticketcore.ports.extension import Amendment, Verdict
     from ticketcore.ports.provider import Provider
     from ticketcore.ports.render import Placeholders
+    from ticketcore.ports.scheduler import Job, Watch
     from ticketcore.ports.workflow import WorkflowEngine, Workflows
     from ticketcore.services.jobs import Figures
 
@@ -291,6 +291,7 @@ class Desk(Groups):
         Args:
             watches: who else is told of every run.
         """
+        from ticketcore.ports.scheduler import Job
         from ticketcore.services.jobs import Escalations, Noted, Recurrences, Terms
 
         every = self.config.scheduler.jobs

@@ -109,6 +109,8 @@ WRONG = {
     "templates.root": [("true", "must be the path of a file, not true")],
     "timezone": [
         ("Mars/Olympus", "'Mars/Olympus' is no IANA time zone such as Europe/Berlin"),
+        ("localtime", "'localtime' is not the same zone on every machine; name one such as Europe/Berlin"),
+        ("right/UTC", "'right/UTC' is not the same zone on every machine; name one such as Europe/Berlin"),
         ("America", "'America' is no IANA time zone such as Europe/Berlin"),
         ("../../etc/passwd", "'../../etc/passwd' is no IANA time zone such as Europe/Berlin"),
         ("''", "'' is no IANA time zone such as Europe/Berlin"),

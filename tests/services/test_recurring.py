@@ -117,6 +117,13 @@ def test_every_problem_is_told_and_nothing_is_stored(checked: Desk) -> None:
     assert checked.recurring.list_recurring() == []
 
 
+@pytest.mark.parametrize("zone", ["localtime", "posixrules", "Factory", "right/Europe/Berlin", "posix/UTC"])
+def test_a_zone_that_is_another_one_on_every_machine_is_refused(checked: Desk, zone: str) -> None:
+    with pytest.raises(RejectedError, match=f"timezone: '{zone}' is not the same zone on every machine"):
+        recur(checked, "30 2 * * *", timezone=zone)
+    assert checked.recurring.list_recurring() == []
+
+
 @pytest.mark.parametrize(
     "zone", ["", "Europe", "../../etc/passwd", "/etc/localtime", "a\0b", "\udcff", "europe/atlantis"]
 )

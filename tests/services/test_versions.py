@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -158,6 +159,45 @@ def test_a_version_that_no_ticket_can_have_been_is_damaged(desk: Desk, ticket: T
         with pytest.raises(RepositoryError, match=f"version 1 of the ticket {ticket.guid} cannot be read"):
             look()
     assert desk.tickets.read(1) == now
+
+
+FORGED: list[tuple[dict[str, Any], str]] = [
+    ({"subject": ["a\0b", "Scanner"]}, "subject: holds a character that is no text"),
+    ({"subject": ["x" * 1000, "Scanner"]}, "subject: has 1000 characters; at most 500 are allowed"),
+    ({"project": ["x" * 256, ""]}, "project: has 256 characters"),
+    ({"description": ["\0", ""]}, "description: holds a character"),
+    ({"problem_analysis": ["\0", ""]}, "problem_analysis: holds a character"),
+    ({"work_score": [-1, None]}, "work_score: must be from 0 to"),
+    ({"watchers": [["ann"], []]}, "watchers: 'ann' is not an e-mail address"),
+]
+
+
+@pytest.mark.parametrize(("changed", "problem"), FORGED, ids=range(len(FORGED)))
+def test_what_no_update_would_take_does_not_come_back(
+    desk: Desk, ticket: Ticket, changed: dict[str, Any], problem: str
+) -> None:
+    now = desk.tickets.update(ticket, subject="Scanner", action_by=ANN)
+    with desk.repository.transaction() as tx:
+        (row,) = tx.find(Query(VersionRow))
+        tx.save(evolve(row, changes=json.dumps({"ticket": changed})))
+    for look in (
+        lambda: desk.versions.plan_restore(1, 1),
+        lambda: desk.versions.restore_version(1, 1, action_by=ANN),
+    ):
+        with pytest.raises(RejectedError, match=problem):
+            look()
+    assert desk.tickets.read(1) == now
+
+
+def test_a_task_that_nobody_could_add_does_not_come_back(desk: Desk, ticket: Ticket) -> None:
+    task = desk.tasks.add_task(1, "Find the paper", action_by=BOB)
+    desk.tasks.start_task(task.guid, action_by=BOB)
+    with desk.repository.transaction() as tx:
+        row = tx.find(Query(VersionRow))[-1]
+        tx.save(evolve(row, changes=row.changes.replace("Find the paper", r"a\u0000", 1)))
+    with pytest.raises(RejectedError, match="name: holds a character that is no text"):
+        desk.versions.restore_version(1, 2, action_by=ANN)
+    assert [one.name for one in desk.tasks.get_tasks(1)] == ["Find the paper"]
 
 
 def test_a_ticket_that_was_never_changed_has_one_version(desk: Desk, ticket: Ticket) -> None:

@@ -88,9 +88,11 @@ def _replacing(path: Path, *, force: bool) -> Iterator[BinaryIO]:
             target.flush()
             os.fsync(target.fileno())
         beside.replace(place)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             beside.unlink()
+        if isinstance(error, OSError) and error.filename in {None, str(beside)}:
+            raise OSError(error.errno, error.strerror, str(path)) from None  # nobody has typed the name beside it
         raise
 
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import NOTHING, field, frozen
 
@@ -14,6 +13,7 @@ from ticketcore.domain.recurrence import CatchUp
 from ticketcore.domain.sla import MAX_MINUTES, Recompute
 from ticketcore.domain.ticket import Priority, Status
 from ticketcore.domain.workflow import DEFAULT, Workflow
+from ticketcore.domain.zones import zone_problem
 from ticketcore.serde import ABOVE, CHECK, SECRET, WITHIN
 
 HELP = "help"
@@ -24,14 +24,6 @@ _URL = re.compile(r"[A-Za-z][\w.-]*(\+[\w.-]+)?:.*|", re.DOTALL)
 
 def _not_a_url(text: str) -> str:
     return "" if _URL.fullmatch(text) else "is no database URL; expected one such as sqlite:///desk.db"
-
-
-def _not_a_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return f"{name!r} is no IANA time zone such as Europe/Berlin"
-    return ""
 
 
 def _blank(text: str) -> str:
@@ -206,7 +198,7 @@ class Config:
     ticket: TicketSection = setting("Where tickets go.", TicketSection())
     database: DatabaseSection = setting("The store.", DatabaseSection())
     timezone: str = setting(
-        "The IANA zone in which dates are typed and shown. What is stored is UTC.", "UTC", check=_not_a_zone
+        "The IANA zone in which dates are typed and shown. What is stored is UTC.", "UTC", check=zone_problem
     )
     workflow: WorkflowSection = setting(
         "default, strict, a declaration, or default and packages with any of these.", WorkflowSection()

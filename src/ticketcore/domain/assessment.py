@@ -51,12 +51,24 @@ def scored(ticket: Ticket, score: object) -> Change | None:
     Raises:
         RejectedError: it is no whole number, or negative, or more than a column holds.
     """
-    if score is not None and (isinstance(score, bool) or not isinstance(score, int)):
-        raise RejectedError([Problem("work_score", f"must be a whole number, not {type(score).__name__}")])
-    if score is not None and not 0 <= score <= HIGHEST_SCORE:
-        raise RejectedError([Problem("work_score", f"must be from 0 to {HIGHEST_SCORE}")])
+    score = checked_score(score)
     if score == ticket.work_score:
         return None
     old, new = (None if one is None else str(one) for one in (ticket.work_score, score))
     entry = Entry(Action.SCORE_SET, "work_score", old, new)
     return Change(before=ticket, after=evolve(ticket, work_score=score), entries=(entry,))
+
+
+def checked_score(score: object) -> int | None:
+    """Return ``score`` if it is an effort score, or none at all.
+
+    Raises:
+        RejectedError: it is no whole number, or negative, or more than a column holds.
+    """
+    if score is None:
+        return None
+    if isinstance(score, bool) or not isinstance(score, int):
+        raise RejectedError([Problem("work_score", f"must be a whole number, not {type(score).__name__}")])
+    if not 0 <= score <= HIGHEST_SCORE:
+        raise RejectedError([Problem("work_score", f"must be from 0 to {HIGHEST_SCORE}")])
+    return score

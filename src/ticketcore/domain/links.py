@@ -117,7 +117,7 @@ def find_way(start: str, goal: str, follow: Follow) -> list[str] | None:
     return way[::-1]
 
 
-def cycle_words(link_type: LinkType, numbers: Sequence[int]) -> str:
+def cycle_words(link_type: LinkType, numbers: Sequence[int | str]) -> str:
     """Return what a cycle is to people; ``numbers`` are those of its tickets, the first one at the end again."""
     shown = [str(number) for number in numbers]
     if len(shown) > _SHOWN:

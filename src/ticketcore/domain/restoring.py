@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
+from ticketcore.domain.assessment import checked_score
+from ticketcore.domain.checks import UPDATABLE, Checks, checked_fields
 from ticketcore.domain.history import Action, Entry
 from ticketcore.domain.lifecycle import Change, TaskChange
+from ticketcore.domain.tasks import NAME_LENGTH
 from ticketcore.domain.ticket import Status, Ticket
 from ticketcore.domain.versioning import VERSIONED, TicketContent, TicketVersion
 from ticketcore.domain.work import Task
@@ -100,12 +104,18 @@ def restored(ticket: Ticket, tasks: Iterable[Task], then: TicketVersion, *, now:
     The fields in :data:`RESTORED` come back. So do the tasks that were open or in progress: each gets the name, the
     description, the assignee and the status of then, whatever has become of it; but on a cancelled ticket nothing is
     taken up again. All other ``tasks`` stay as they are, also those that were added since, and so does everything else.
+
+    Raises:
+        RejectedError: a value that would come back is none that an update would take; with every such value.
     """
+    checks = Checks()
     values = {name: getattr(then.ticket, name) for name in RESTORED}
-    changed = {name: value for name, value in values.items() if getattr(ticket, name) != value}
+    checked = _checked(checks, {name: value for name, value in values.items() if getattr(ticket, name) != value})
+    changed = {name: value for name, value in checked.items() if getattr(ticket, name) != value}
     if set(values["watchers"]) == set(ticket.watchers):
         changed.pop("watchers", None)
-    task_changes = () if ticket.status is Status.CANCELLED else tuple(_restored_tasks(tasks, then.tasks, now))
+    task_changes = () if ticket.status is Status.CANCELLED else tuple(_restored_tasks(checks, tasks, then.tasks, now))
+    checks.done()
     entries = [entry for name in changed for entry in _entries(name, getattr(ticket, name), changed[name])]
     entries += [entry for change in task_changes for entry in _task_entries(change)]
     if not entries:
@@ -118,14 +128,38 @@ def restored(ticket: Ticket, tasks: Iterable[Task], then: TicketVersion, *, now:
     )
 
 
-def _restored_tasks(now_there: Iterable[Task], then: Iterable[Task], now: datetime) -> Iterator[TaskChange]:
+def _checked(checks: Checks, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the checked form of fields that come back."""
+    checked = checked_fields(checks, {name: value for name, value in values.items() if name in UPDATABLE})
+    for name, value in values.items():
+        if name == "problem_analysis":
+            checked[name] = checks.text(name, value)
+        elif name == "watchers":
+            checked[name] = checks.addresses(name, value)
+        elif name == "work_score":
+            checked[name] = checks.attempt(partial(checked_score, value))
+        elif name == "estimated_date":
+            checked[name] = value
+    return {name: checked[name] for name in values}
+
+
+def _restored_tasks(
+    checks: Checks, now_there: Iterable[Task], then: Iterable[Task], now: datetime
+) -> Iterator[TaskChange]:
     present = {task.guid: task for task in now_there}
     for task in then:
         today = present.get(task.guid)  # none if it has come to another ticket by a merge
         if today is None or not task.is_open or not _different(task, today, _RESTORED_OF_TASK):
             continue
-        values = {name: getattr(task, name) for name in _RESTORED_OF_TASK}
-        yield TaskChange(today, evolve(today, **values, updated_date=now, completed_date=None))
+        after = evolve(
+            today,
+            name=checks.line("name", task.name, NAME_LENGTH, required=True),
+            description=checks.text("description", task.description),
+            assigned_to=checks.line("assigned_to", task.assigned_to),
+            status=task.status,
+        )
+        if after != today:
+            yield TaskChange(today, evolve(after, updated_date=now, completed_date=None))
 
 
 def _entries(name: str, old: Any, new: Any) -> Iterator[Entry]:

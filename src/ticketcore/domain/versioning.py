@@ -144,7 +144,7 @@ def _changes(row: VersionRow) -> tuple[dict[str, Any], dict[str, Any]]:
         if not all("name" in (new or old) for old, new in tasks.values()):
             message = "a task has no name"
             raise ValueError(message)  # noqa: TRY301 - one place says what a damaged row is
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise damaged(f"version {row.version} of the ticket {row.ticket_guid}", error) from None
     return fields, tasks
 

@@ -12,7 +12,6 @@ from datetime import datetime
 
 from attrs import define, evolve
 
-from ticketcore.domain.amendment import amended
 from ticketcore.domain.checks import NAME_LENGTH
 from ticketcore.domain.events import NotifyCode, OutboxMessage
 from ticketcore.domain.history import Action, CommentField, HistoryEntry, seal
@@ -335,6 +334,10 @@ class Changes:
         Raises:
             RejectedError: something went wrong, and nothing is left that could be judged.
         """
+        if not amendments:
+            return change, []
+        from ticketcore.domain.amendment import amended
+
         assignee = change.after.assigned_to
         problems: list[Problem] = []
         for policy in amendments:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import define, evolve, field, fields, frozen
 
-from ticketcore.domain.bundle import PARTS, Bundle
+from ticketcore.domain.bundle import PARTS, Bundle, dates_problems
 from ticketcore.domain.checks import Checks
 from ticketcore.domain.eta import parse_instant
 from ticketcore.domain.history import HistoryEntry
@@ -28,6 +28,9 @@ from ticketcore.services.links import records_of, tickets_of
 
 _NAMESPACE = uuid.UUID("5a1e2f0c-6a59-4f0a-9d0b-5b1f0c7c3d54")
 """Under which lines of other systems get their guids."""
+
+_CLOCK_SKEW = timedelta(days=1)
+"""How far the clock of the desk that wrote a whole ticket may be ahead of the one here."""
 
 
 def light_guid(identity: str, times: int) -> str:
@@ -79,7 +82,7 @@ class Judge:
                 if line.bundle is not None and guid in stored:
                     self._refuse_another(line.bundle, stored[guid])
                 elif line.bundle is not None:
-                    made = self._new(line, line.bundle, holders, taken)
+                    made = self._new(line, line.bundle, holders, taken, now)
                 elif line.light is not None and guid not in known:
                     made = self._light(tx, line, line.light, guid, amendments, now)
             except RejectedError as error:
@@ -105,9 +108,14 @@ class Judge:
             raise RejectedError([Problem(f"ticket {bundle.ticket.guid}", message)])
 
     def _new(
-        self, line: Line, bundle: Bundle, holders: dict[int, Ticket], taken: Mapping[tuple[str, str], str]
+        self,
+        line: Line,
+        bundle: Bundle,
+        holders: dict[int, Ticket],
+        taken: Mapping[tuple[str, str], str],
+        now: datetime,
     ) -> Decision:
-        problems: list[Problem] = []
+        problems = list(dates_problems(bundle, now + _CLOCK_SKEW))
         number = bundle.ticket.ticket_number
         if number in holders and not self.renumber:
             whose = f"{number} is the number of another ticket here ({holders[number].guid})"

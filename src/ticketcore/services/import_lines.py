@@ -13,6 +13,7 @@ from ticketcore.errors import Problem
 from ticketcore.serde import shown
 from ticketcore.serde.strict import read_record
 from ticketcore.services.creation import NewTicket
+from ticketcore.services.import_versions import version_problems
 from ticketcore.services.people import is_storable
 
 LONGEST_LINE = 64 * 1024 * 1024
@@ -129,7 +130,7 @@ def _ticket(data: Mapping[str, Any]) -> Line:
     if "ticket" in data:
         bundle, problems = read_record(Bundle, data)
         if bundle is not None:
-            problems = list(bundle_problems(bundle))
+            problems = list(bundle_problems(bundle)) or list(version_problems(bundle))
         return Line(bundle=bundle, problems=tuple(problems))
     problems = [Problem(key, f"is not known; known here: {', '.join(_LIGHT)}") for key in data if key not in _LIGHT]
     if "subject" not in data:

@@ -15,7 +15,6 @@ from typing import BinaryIO, TypeVar
 from attrs import define, evolve, field, frozen
 
 from ticketcore.domain.bundle import PARTS, Bundle
-from ticketcore.domain.checks import Checks
 from ticketcore.domain.links import ACYCLIC, find_way
 from ticketcore.domain.query import Order, Query
 from ticketcore.domain.ticket import Ticket
@@ -23,7 +22,9 @@ from ticketcore.domain.work import Link
 from ticketcore.errors import Problem, RejectedError
 from ticketcore.ports.keys import Keys
 from ticketcore.ports.repository import Transaction
+from ticketcore.services.changes import checked_actor
 from ticketcore.services.creation import Creation
+from ticketcore.services.import_cycles import cycle_problems, note_links
 from ticketcore.services.import_judge import Decision, Judge, light_guid
 from ticketcore.services.import_lines import Line, read_lines
 from ticketcore.services.import_path import ImportPath
@@ -82,9 +83,7 @@ class Import:
         Raises:
             RejectedError: with the problems of the file.
         """
-        checks = Checks()
-        self.action_by = checks.line("action_by", self.action_by, required=True)
-        checks.done()
+        self.action_by = checked_actor(self.action_by)
         self._check()
         if dry_run:
             return self.report
@@ -106,6 +105,8 @@ class Import:
                 with self.path.repository.transaction(read_only=True) as tx:
                     decisions = list(judge.decide(tx, batch, amendments, self.path.clock.now()))
                 self._count(decisions)
+            if self._linked and self.report.complete:
+                self._note_cycles(keys, judge)
             self._refuse(judge, "nothing was imported")
             warnings = [
                 f"line {line}: assigned to {guid}, who is not known here; that is kept as it is"
@@ -130,10 +131,16 @@ class Import:
             for link in line.bundle.links:
                 self._linked = True
                 keys.want(f"ticket {link.target_guid}")
+            note_links(keys, line.number, line.bundle)
         if problems or line.bundle is None:
             judge.refuse(line, problems)
             return None
         return line.bundle.ticket.guid
+
+    def _note_cycles(self, keys: Keys, judge: Judge) -> None:
+        with self.path.repository.transaction(read_only=True) as tx:
+            for line, problem in islice(cycle_problems(tx, keys), MOST_PROBLEMS):
+                judge.refuse(Line(number=line), [problem])
 
     def _keys_of(self, bundle: Bundle) -> Iterator[str]:
         """Yield what no other line of the file may have."""

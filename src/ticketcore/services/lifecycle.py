@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from ticketcore.domain import eta
-from ticketcore.domain.assessment import analysed, estimated, scored
 from ticketcore.domain.lifecycle import (
     Change,
     assigned,
@@ -25,7 +24,6 @@ from ticketcore.ports.render import Placeholders
 from ticketcore.ports.repository import Transaction
 from ticketcore.ports.workflow import Workflows
 from ticketcore.services.changes import Changes, Reference, load
-from ticketcore.services.creation import Creation, NewTicket
 from ticketcore.services.merged import where_merged
 from ticketcore.services.notices import display_name
 from ticketcore.services.people import stored_assignee
@@ -33,6 +31,7 @@ from ticketcore.services.sla import targets_to_escalate
 
 if TYPE_CHECKING:
     from ticketcore.domain.merging import MergePreview
+    from ticketcore.services.creation import Creation
     from ticketcore.services.merging import Sources
     from ticketcore.services.templating import Templating
 
@@ -88,6 +87,8 @@ class Tickets:
         Raises:
             RejectedError: with every problem of the input, or of a policy; nothing is stored.
         """
+        from ticketcore.services.creation import NewTicket
+
         asked = NewTicket(
             subject=subject,
             description=description,
@@ -106,6 +107,8 @@ class Tickets:
     @property
     def creation(self) -> Creation:
         """What makes the change that a new ticket is."""
+        from ticketcore.services.creation import Creation
+
         return Creation(self.changes.ids, self.workflows, self.default_package, self.zone)
 
     @property
@@ -420,6 +423,8 @@ class Tickets:
         Raises:
             RejectedError: the text is empty.
         """
+        from ticketcore.domain.assessment import analysed
+
         return self.changes.apply(ticket, lambda _tx, found, _now: analysed(found, text), action_by=action_by)
 
     def set_work_score(self, ticket: Reference, score: int | None, *, action_by: str) -> Ticket:
@@ -428,6 +433,8 @@ class Tickets:
         Raises:
             RejectedError: it is no such number.
         """
+        from ticketcore.domain.assessment import scored
+
         return self.changes.apply(ticket, lambda _tx, found, _now: scored(found, score), action_by=action_by)
 
     def set_eta(self, ticket: Reference, eta_date: str | date | datetime | None, *, action_by: str) -> Ticket:
@@ -436,6 +443,7 @@ class Tickets:
         Raises:
             RejectedError: it is no date.
         """
+        from ticketcore.domain.assessment import estimated
 
         def rule(_tx: Transaction, found: Ticket, _now: datetime) -> Change | None:
             return estimated(found, self.creation.estimate(eta_date))

@@ -23,6 +23,7 @@ from ticketcore.domain.query import Condition, Op, Order, Query, eq
 from ticketcore.domain.recurrence import TICKET, CatchUp, Occurrence, Schedule
 from ticketcore.domain.text import one_line
 from ticketcore.domain.ticket import Ticket
+from ticketcore.domain.zones import zone_problem
 from ticketcore.errors import (
     ConflictError,
     NotFoundError,
@@ -141,7 +142,8 @@ class Recurring:
         creator = checks.line("created_by", created_by, required=True)
         policy = checks.member("catch_up", self.settings.catch_up if catch_up is None else catch_up, CatchUp)
         zone = checks.line("timezone", self.settings.timezone if timezone is None else timezone)
-        checks.attempt(lambda: _zone(zone))
+        if wrong := zone_problem(zone):
+            checks.problems.append(Problem("timezone", wrong))
         expression = checks.line("cron_expression", cron_expression)
         checks.attempt(lambda: self.cron.check(expression))
         checks.done()
