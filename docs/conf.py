@@ -32,6 +32,8 @@ extensions = [
 exclude_patterns = ["_build", "changelog/*"]
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_title = f"ticketcore {version}"
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
