@@ -157,6 +157,10 @@ def test_only_tasks_with_a_pull_request_are_returned(desk: Desk, ticket: Ticket)
         ({"pr_id": "x" * 256}, "pr_id"),
         ({"pr_id": "\0"}, "pr_id"),
         ({"pr_id": True}, "pr_id"),
+        ({"pr_id": "https://git.example.com/acme/web/pull/17"}, "pr_id"),
+        ({"pr_id": "https://u:secret@example.com/17"}, "pr_id"),
+        ({"pr_id": "number 17"}, "pr_id"),
+        ({"pr_id": "#"}, "pr_id"),
         ({"pr_id": None}, "pr_id"),
         ({"repo": "x" * 501}, "repo"),
         ({"repo": None}, "repo"),
@@ -164,7 +168,7 @@ def test_only_tasks_with_a_pull_request_are_returned(desk: Desk, ticket: Ticket)
         ({"url": "https://u:secret@example.com/"}, "url"),
         ({"url": 5}, "url"),
     ],
-    ids=range(11),
+    ids=range(15),
 )
 def test_what_is_no_pull_request_is_refused(desk: Desk, ticket: Ticket, given: dict[str, Any], field: str) -> None:
     before = everything(desk)
@@ -443,3 +447,10 @@ def test_the_same_pull_requests_from_several_processes_are_one_ticket_each(
         tickets, tasks, origins = everything(desk)
         assert [len(tickets), len(tasks), len(origins)] == [11, 10, 10]
         assert all(desk.queries.verify_history(ticket) == [] for ticket in tickets)
+
+
+@pytest.mark.parametrize("written", ["#17", "!17", " 17 "])
+def test_a_number_is_understood_as_hosts_write_it(desk: Desk, written: str) -> None:
+    desk.tickets.create("one", action_by=ANN)
+    first = desk.pull_requests.link_pull_request(1, 17, "acme/web", action_by=ANN)
+    assert desk.pull_requests.link_pull_request(1, written, "acme/web", action_by=ANN) == first

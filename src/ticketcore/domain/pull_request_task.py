@@ -59,8 +59,14 @@ def checked_link(pr_id: object, repo: object, url: object) -> PullRequestLink:
     checks = Checks()
     is_number = isinstance(pr_id, int) and not isinstance(pr_id, bool) and pr_id.bit_length() <= _BITS
     number = str(pr_id) if is_number else pr_id
+    if isinstance(number, str):
+        number = number.strip().lstrip("#!")  # as hosts write it in a text
+    line = checks.line("pr_id", number, required=True)
+    if "/" in line or " " in line:
+        message = "is no id of a pull request: give its number, such as 17, and its address as the url"
+        checks.problems.append(Problem("pr_id", message))
     link = PullRequestLink(
-        checks.line("pr_id", number, required=True),
+        line,
         checks.line("repo", repo, _REPO_LENGTH),
         checks.text("url", url).strip(),
     )
