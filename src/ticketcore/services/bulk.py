@@ -19,12 +19,13 @@ from ticketcore.domain.versioning import VERSIONED, plain
 from ticketcore.domain.work import Comment
 from ticketcore.errors import ConflictError, InvalidTransitionError, NotFoundError, Problem, RejectedError
 from ticketcore.ports.repository import Repository
-from ticketcore.services.changes import Changes, Reference, load
+from ticketcore.services.changes import Changes
 from ticketcore.services.comments import Comments
 from ticketcore.services.filters import PAGE, Filters, Rehearsal, pages
 from ticketcore.services.lifecycle import Tickets
 from ticketcore.services.links import tickets_of
 from ticketcore.services.queries import Queries
+from ticketcore.services.references import Reference, load
 
 
 class BulkResult(StrEnum):

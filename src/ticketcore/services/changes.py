@@ -22,7 +22,6 @@ from ticketcore.domain.version import FIRST_VERSION, VersionRow
 from ticketcore.errors import (
     ConflictError,
     ForbiddenError,
-    NotFoundError,
     PluginError,
     Problem,
     RejectedError,
@@ -35,89 +34,12 @@ from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.dispatch import Dispatcher
 from ticketcore.services.merged import refuse_merged
 from ticketcore.services.notices import Notices, display_name
-from ticketcore.services.people import is_storable, stored_assignee
+from ticketcore.services.people import stored_assignee
+from ticketcore.services.references import Reference, current, is_dated, last_row, load, trail
 from ticketcore.services.sla import SlaSettings, mark_escalated, targets_to_escalate, with_deadlines
-
-Reference = str | int | Ticket
-"""What names a ticket: its guid, its number (also as text), or a record of it."""
 
 _ATTEMPTS = 8
 _CLOCK_FIELDS = frozenset({"package", "priority", "ticket_type"})
-
-
-def load(tx: Transaction, reference: Reference) -> Ticket:
-    """Return the ticket as it is stored now.
-
-    Raises:
-        NotFoundError: there is none with this guid or number.
-        RejectedError: ``reference`` is nothing that names a ticket.
-    """
-    if isinstance(reference, Ticket):
-        reference = reference.guid
-    _refuse_other(reference)
-    if isinstance(reference, str) and not (reference.isascii() and reference.isdigit()):
-        ticket = tx.get(Ticket, reference.strip()) if is_storable(reference) else None
-    else:
-        number = _number(reference)
-        found = tx.find(Query(Ticket, (eq("ticket_number", number),))) if number is not None else []
-        ticket = found[0] if found else None
-    if ticket is None:
-        raise NotFoundError("ticket", reference, hint="give a ticket number or a guid; ticketcore list shows them")
-    return ticket
-
-
-def _is_dated(reference: Reference) -> bool:
-    """Return whether ``reference`` says as of when the ticket was looked at."""
-    return isinstance(reference, Ticket)
-
-
-def _current(tx: Transaction, reference: Reference) -> Ticket:
-    """Return the ticket as it is stored now; a record of it has to be that very one.
-
-    Raises:
-        NotFoundError: there is no such ticket.
-        ConflictError: ``reference`` is a record that is out of date.
-    """
-    ticket = load(tx, reference)
-    if isinstance(reference, Ticket) and reference.row_version != ticket.row_version:
-        expected, actual = reference.row_version, ticket.row_version
-        raise ConflictError("ticket", ticket.ticket_number, expected=expected, actual=actual)
-    return ticket
-
-
-def _refuse_other(reference: object) -> None:
-    if not isinstance(reference, str | int) or isinstance(reference, bool):
-        kind = type(reference).__name__
-        raise RejectedError([Problem("ticket", f"must be a guid, a number or a ticket, not {kind}")])
-
-
-_DIGITS, _BITS = 18, 62
-"""What every store can count to."""
-
-
-def _number(text: str | int) -> int | None:
-    """Return the number that ``text`` is, ``None`` if no ticket can have it."""
-    if isinstance(text, int):
-        return text if text.bit_length() <= _BITS else None
-    return int(text) if len(text) <= _DIGITS else None
-
-
-def guid_of(tx: Transaction, reference: Reference) -> str:
-    """Return the guid of a ticket; a record knows it, anything else is looked up.
-
-    Raises:
-        NotFoundError: there is none with this guid or number.
-    """
-    return reference.guid if isinstance(reference, Ticket) else load(tx, reference).guid
-
-
-def trail(tx: Transaction, ticket_guid: str) -> list[HistoryEntry]:
-    """Return the whole history of a ticket, in order."""
-    return tx.find(Query(HistoryEntry, (eq("ticket_guid", ticket_guid),), (Order("seq"),)))
-
-
-def _last(tx: Transaction, ticket_guid: str) -> list[HistoryEntry]:
-    return tx.find(Query(HistoryEntry, (eq("ticket_guid", ticket_guid),), (Order("seq", descending=True),), limit=1))
 
 
 def _moves_clocks(change: Change) -> bool:
@@ -169,10 +91,10 @@ class Changes:
             ConflictError: ``reference`` is a record that is out of date.
             RejectedError: the rule or a policy refuses; nothing is changed.
         """
-        seen = _is_dated(reference) and not commutes
+        seen = is_dated(reference) and not commutes
 
         def build(tx: Transaction, now: datetime) -> list[Change | Ticket]:
-            ticket = _current(tx, reference) if seen else load(tx, reference)
+            ticket = current(tx, reference) if seen else load(tx, reference)
             refuse_merged(tx, ticket)
             return [rule(tx, ticket, now) or ticket]
 
@@ -195,10 +117,10 @@ class Changes:
             ConflictError: one of ``references`` is a record that is out of date.
             RejectedError: the rule or a policy refuses; nothing is changed.
         """
-        seen = not commutes and any(map(_is_dated, references))
+        seen = not commutes and any(map(is_dated, references))
 
         def build(tx: Transaction, now: datetime) -> list[Change | Ticket]:
-            tickets = [load(tx, one) if commutes else _current(tx, one) for one in references]
+            tickets = [load(tx, one) if commutes else current(tx, one) for one in references]
             for ticket in tickets:
                 refuse_merged(tx, ticket)
             changes = rule(tx, tickets, now)
@@ -373,7 +295,7 @@ class Changes:
         if change.before is None:
             past: list[HistoryEntry] = []
         else:
-            past = trail(tx, ticket.guid) if clocks else _last(tx, ticket.guid)
+            past = trail(tx, ticket.guid) if clocks else last_row(tx, ticket.guid)
         rows = self._rows(change, ticket, past, action_by, now)
         if clocks:
             ticket = with_deadlines(tx, self.sla, ticket, [*past, *rows])

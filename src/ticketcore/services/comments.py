@@ -11,8 +11,9 @@ from ticketcore.domain.query import Condition, Order, Query, eq
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Comment
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes, Reference, guid_of
+from ticketcore.services.changes import Changes
 from ticketcore.services.people import same_person
+from ticketcore.services.references import Reference, guid_of
 
 
 @define(eq=False, repr=False)

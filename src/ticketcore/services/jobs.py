@@ -20,9 +20,10 @@ from ticketcore.errors import ConflictError, NotFoundError, RejectedError, Ticke
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.scheduler import Job, JobRun, Watch
 from ticketcore.ports.system import Clock
-from ticketcore.services.changes import Changes, trail
+from ticketcore.services.changes import Changes
 from ticketcore.services.lifecycle import Tickets
 from ticketcore.services.recurring import Recurring
+from ticketcore.services.references import trail
 from ticketcore.services.sla import Sla, SlaSettings, fingerprint, with_deadlines
 
 _log = logging.getLogger(__name__)

@@ -23,10 +23,11 @@ from ticketcore.errors import InvalidTransitionError, Problem, RejectedError, qu
 from ticketcore.ports.render import Placeholders
 from ticketcore.ports.repository import Transaction
 from ticketcore.ports.workflow import Workflows
-from ticketcore.services.changes import Changes, Reference, load
+from ticketcore.services.changes import Changes
 from ticketcore.services.merged import where_merged
 from ticketcore.services.notices import display_name
 from ticketcore.services.people import stored_assignee
+from ticketcore.services.references import Reference, load
 from ticketcore.services.sla import targets_to_escalate
 
 if TYPE_CHECKING:

@@ -27,8 +27,9 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Link, LinkType
 from ticketcore.errors import NotFoundError, Problem, RejectedError
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes, Reference, guid_of
+from ticketcore.services.changes import Changes
 from ticketcore.services.people import is_storable
+from ticketcore.services.references import Reference, guid_of
 
 R = TypeVar("R")
 

@@ -17,10 +17,11 @@ from ticketcore.domain.work import Signoff
 from ticketcore.errors import NotFoundError, Problem, RejectedError, quoted
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock
-from ticketcore.services.changes import Reference, checked_actor, load
+from ticketcore.services.changes import checked_actor
 from ticketcore.services.dispatch import Dispatcher, Outcome
 from ticketcore.services.narrowing import refuse_limit
 from ticketcore.services.notices import Notices, display_name
+from ticketcore.services.references import Reference, load
 
 _MOVES = {
     NotifyCode.STATUS_CHANGED: None,

@@ -13,9 +13,10 @@ from ticketcore.domain.ticket import RequestedByType, Ticket, TicketType
 from ticketcore.domain.work import PullRequestTicket, Task
 from ticketcore.errors import NotFoundError
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes, Reference, guid_of, load
+from ticketcore.services.changes import Changes
 from ticketcore.services.creation import Creation, NewTicket
 from ticketcore.services.merged import where_merged
+from ticketcore.services.references import Reference, guid_of, load
 from ticketcore.services.tasks import tasks_of
 
 

@@ -18,9 +18,9 @@ from ticketcore.domain.ticket import ACTIVE, Priority, Status, Ticket, TicketTyp
 from ticketcore.errors import Problem, RejectedError, quoted
 from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock
-from ticketcore.services.changes import Reference, guid_of, load, trail
 from ticketcore.services.narrowing import in_package, refuse_limit, same
 from ticketcore.services.people import identities_of
+from ticketcore.services.references import Reference, guid_of, load, trail
 from ticketcore.services.sla import overdue_where
 
 SORTS: dict[str, str] = {

@@ -15,10 +15,11 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Signoff
 from ticketcore.errors import Problem, RejectedError, quoted
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes, Reference, guid_of
+from ticketcore.services.changes import Changes
 from ticketcore.services.merged import refuse_merged
 from ticketcore.services.notices import display_name
 from ticketcore.services.people import email_of, find_person
+from ticketcore.services.references import Reference, guid_of
 
 
 def _asked(tx: Transaction, ticket_guid: str) -> list[Signoff]:

@@ -14,8 +14,9 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Task, TaskStatus
 from ticketcore.errors import NotFoundError
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes, Reference, guid_of, load
+from ticketcore.services.changes import Changes
 from ticketcore.services.people import is_storable, stored_assignee
+from ticketcore.services.references import Reference, guid_of, load
 
 
 def tasks_of(tx: Transaction, ticket_guid: str) -> list[Task]:

@@ -13,8 +13,9 @@ from ticketcore.domain.timing import by_person, time_logged
 from ticketcore.domain.work import TimeEntry
 from ticketcore.errors import NotFoundError
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes, Reference, guid_of
+from ticketcore.services.changes import Changes
 from ticketcore.services.people import email_of, is_storable
+from ticketcore.services.references import Reference, guid_of
 
 
 @define(eq=False, repr=False)

@@ -27,8 +27,9 @@ from ticketcore.domain.work import Task
 from ticketcore.errors import NotFoundError, Problem, RejectedError
 from ticketcore.ports.repository import Transaction
 from ticketcore.serde import from_plain
-from ticketcore.services.changes import Changes, Reference, load, trail
+from ticketcore.services.changes import Changes
 from ticketcore.services.merged import refuse_merged
+from ticketcore.services.references import Reference, load, trail
 from ticketcore.services.tasks import tasks_of
 
 

@@ -19,8 +19,8 @@ from ticketcore.domain.events import OBSERVER, NotifyCode, OutboxMessage, Outbox
 from ticketcore.domain.history import Action, HistoryEntry
 from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import RejectedError, TicketcoreError
-from ticketcore.services.changes import Reference
 from ticketcore.services.notices import EMAIL
+from ticketcore.services.references import Reference
 from ticketcore.testing.names import unknown
 
 _WIDTH = 60
