@@ -89,7 +89,7 @@ class Changes:
         Raises:
             NotFoundError: there is no such ticket.
             ConflictError: ``reference`` is a record that is out of date.
-            RejectedError: the rule or a policy refuses; nothing is changed.
+            RejectedError: the ticket was merged, or the rule or a policy refuses; nothing is changed.
         """
         seen = is_dated(reference) and not commutes
 
@@ -115,7 +115,7 @@ class Changes:
         Raises:
             NotFoundError: one of the tickets does not exist.
             ConflictError: one of ``references`` is a record that is out of date.
-            RejectedError: the rule or a policy refuses; nothing is changed.
+            RejectedError: one of them was merged, or the rule or a policy refuses; nothing is changed.
         """
         seen = not commutes and any(map(is_dated, references))
 

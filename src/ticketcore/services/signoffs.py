@@ -16,7 +16,6 @@ from ticketcore.domain.work import Signoff
 from ticketcore.errors import Problem, RejectedError, quoted
 from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
-from ticketcore.services.merged import refuse_merged
 from ticketcore.services.notices import display_name
 from ticketcore.services.people import email_of, find_person
 from ticketcore.services.references import Reference, guid_of
@@ -96,7 +95,6 @@ class Signoffs:
         names = _several(people)
 
         def rule(tx: Transaction, found: Ticket, now: datetime) -> Change | None:
-            refuse_merged(tx, found)
             wanted = self._wanted(tx, found, names, role, requested_by, now)
             before = _asked(tx, found.guid)
             change = requested(found, wanted, before, name=display_name(tx, " ".join(requested_by.split())))
