@@ -150,3 +150,13 @@ def test_audit_verify(run: Run, done: Done, data: Data, tmp_path: Path) -> None:
     result = run("audit", "verify", "1")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "row 1 (CREATED) was changed after it was written" in result.stderr
+
+
+def test_a_ticket_without_any_history_is_not_intact(run: Run, done: Done, tmp_path: Path) -> None:
+    done("create", "Printer")
+    with sqlite3.connect(tmp_path / "desk.db") as connection:
+        connection.execute("DELETE FROM data_ticket_history")
+    connection.close()
+    result = run("audit", "verify", "1")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "Error: audit trail of ticket 1: every row is missing\n"

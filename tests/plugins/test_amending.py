@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from ticketcore.desk import Desk
 from ticketcore.domain.ticket import Ticket
@@ -199,6 +200,24 @@ def test_what_is_amended_back_is_no_history(make_desk: MakeDesk, store_url: str,
     assert desk.tickets.update(1, priority="HIGH", action_by=ANN) == ticket  # nothing is left of it
     assert desk.tickets.add_watcher(1, EVE, action_by=ANN) == ticket
     assert len(trail(desk)) == 1
+
+
+def test_what_is_amended_of_a_ticket_leaves_the_history_of_its_tasks_alone(
+    make_desk: MakeDesk, install: Install
+) -> None:
+    install("taking", amend(f'{{"assigned_to": "{EVE}"}}', "action_by == 'ann'"))
+    desk = make_desk("memory:")
+    desk.tickets.create("Printer", action_by=BOB)
+    task = desk.tasks.add_task(1, "Paper", assigned_to=ANN, action_by=BOB)
+    cancelled = desk.tasks.cancel_task(task.guid, action_by=BOB)
+    with desk.repository.transaction() as tx:
+        tx.save(evolve(cancelled, assigned_to=BOB))
+    assert desk.versions.restore_version(1, 2, action_by="ann").assigned_to == EVE
+    assert trail(desk)[-3:] == [
+        ("TASK_CHANGED", "assigned_to", BOB, ANN, "Paper"),
+        ("TASK_CHANGED", "status", "CANCELLED", "OPEN", "Paper"),
+        ("ASSIGNED", "assigned_to", None, EVE, "amended by the policy taking"),
+    ]
 
 
 def test_what_was_amended_is_validated(make_desk: MakeDesk, store_url: str, install: Install) -> None:

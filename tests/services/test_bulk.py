@@ -256,13 +256,14 @@ def test_policies_are_asked_in_a_preview_too_and_observers_are_not_told(
         ("update", {"package": ""}, "package: must not be empty"),
         ("update", {"subject": "x"}, "subject: is nothing that update takes: package, .*"),
         ("change_status", {"new_status": "LOST"}, "status: 'LOST' is not known; .*"),
+        ("change_status", {"new_status": ["CLOSED"]}, r"status: \['CLOSED'\] is not known; .*"),
         ("add_watcher", {"email": "nobody"}, "email: 'nobody' is not an e-mail address: .*"),
         ("set_eta", {"eta_date": "soon"}, "eta_date: 'soon' must be a date .*"),
         ("set_work_score", {"score": -1}, "work_score: must be from 0 .*"),
         ("add_comment", {"text": " "}, "text: must not be empty"),
         ("cancel", {"reason": "\0"}, "notes: holds a character that is no text .*"),
     ],
-    ids=range(14),
+    ids=range(15),
 )
 def test_wrong_arguments_are_refused_once_before_anything_is_changed(
     filled: Desk, operation: str, values: dict[str, Any], problem: str

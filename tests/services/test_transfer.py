@@ -390,6 +390,16 @@ def test_tickets_without_a_number_leave_those_of_others_free(full: Desk, desk: D
     assert take(desk, HEADER, {"subject": "from elsewhere"}, one, two).present == 3
 
 
+def test_any_number_of_tickets_may_come_without_a_number(full: Desk, desk: Desk) -> None:
+    several = objects(full)[2:4]
+    for one in several:
+        one["links"] = []
+        one["ticket"]["ticket_number"] = 0
+    report = take(desk, HEADER, *several)
+    assert (report.created, report.renumbered) == (2, ())
+    assert [ticket.ticket_number for ticket in desk.queries.get_tickets_by_filter()] == [1, 2]
+
+
 # Links.
 
 
@@ -415,6 +425,15 @@ def chained(lines: list[dict[str, Any]], *ways: str, link_type: str = "BLOCKS") 
         guids = [lines[place]["ticket"]["guid"] for place in (start, end)]
         link = make_link(source_guid=guids[0], target_guid=guids[1], link_type=LinkType(link_type))
         lines[start]["links"].append(to_plain(link))
+
+
+def test_a_link_that_reads_the_same_from_either_end_is_stored_once(full: Desk, desk: Desk) -> None:
+    lines = objects(full)
+    chained(lines, "010", "23", link_type="RELATES_TO")
+    assert take(desk, HEADER, *lines).links == 2
+    assert [link.ticket_number for link in desk.links.get_links(1)] == [2]
+    chained(lines, "10", "32", link_type="RELATES_TO")
+    assert take(desk, HEADER, *lines).links == 0
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -915,6 +934,13 @@ def rows_of(desk: Desk, **options: Any) -> list[list[str]]:
     file = io.BytesIO()
     desk.transfer.write_csv(file, **options)
     return list(csv.reader(io.StringIO(file.getvalue().decode(), newline=""), **options.pop("read", {})))
+
+
+def test_a_csv_file_stays_open_where_the_export_is_refused(desk: Desk) -> None:
+    file = io.BytesIO()
+    with pytest.raises(RejectedError, match="status: 'LOST' is not known"):
+        desk.transfer.write_csv(file, status="LOST")
+    assert not file.closed
 
 
 def test_csv_has_one_row_for_each_ticket_and_a_column_for_each_field(desk: Desk) -> None:

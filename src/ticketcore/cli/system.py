@@ -10,7 +10,7 @@ from ticketcore.cli.base import LazyGroup, command, with_session
 from ticketcore.cli.options import FixedList, limit_option, ticket_argument
 from ticketcore.cli.output import NONE, Column, note, print_facts, print_json, say
 from ticketcore.domain.events import NotifyCode, OutboxMessage, OutboxState
-from ticketcore.domain.history import verify_chain
+from ticketcore.domain.history import verify_whole
 from ticketcore.domain.workflow import to_mermaid
 from ticketcore.serde import to_plain
 
@@ -132,7 +132,7 @@ def audit_verify(session: Session, ticket: str) -> None:
     is 1 if so.
     """
     rows = session.desk.queries.get_history(ticket)
-    problems = verify_chain(rows)
+    problems = verify_whole(rows)
     if session.json:
         print_json({"ticket_guid": rows[0].ticket_guid if rows else None, "rows": len(rows), "problems": problems})
     elif not problems:

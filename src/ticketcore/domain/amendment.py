@@ -51,7 +51,8 @@ def amended(change: Change, fields: Mapping[str, Any], *, by: str) -> Change:
     note = f"amended by the policy {by}"
     if change.before is None:
         return evolve(change, after=after, entries=_recreated(change, after, changed, note))
-    entries = [entry for entry in change.entries if entry.field not in changed]
+    # A row of a task names a field of the task, which may be called as one of the ticket is.
+    entries = [entry for entry in change.entries if entry.field not in changed or entry.action is Action.TASK_CHANGED]
     said = {evolve(entry, note=""): entry for entry in change.entries}
     different = _differences(change.before, after, changed, note)
     entries += [said.get(evolve(entry, note=""), entry) for entry in different]  # a watcher may be of others' making

@@ -35,9 +35,7 @@ def analysed(ticket: Ticket, text: str) -> Change | None:
         RejectedError: the text is empty.
     """
     checks = Checks()
-    text = checks.text("problem_analysis", text)
-    if not text.strip():
-        checks.problems.append(Problem("problem_analysis", "must not be empty"))
+    text = checks.text("problem_analysis", text, required=True)
     checks.done()
     if text == ticket.problem_analysis:
         return None

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from ticketcore.domain.bundle_checks import future_problems, record_problems, requester_problems
-from ticketcore.domain.history import HistoryEntry, verify_chain
+from ticketcore.domain.history import HistoryEntry, verify_whole
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.version import VersionRow
 from ticketcore.domain.work import Comment, Link, PullRequestTicket, Signoff, Task, TimeEntry
@@ -90,7 +90,8 @@ def bundle_problems(bundle: Bundle) -> Iterator[Problem]:
     for link in bundle.links:
         if link.target_guid == link.source_guid:
             yield Problem("links", "leads back to its own ticket")
-    yield from history_problems(bundle.history)
+    for problem in verify_whole(bundle.history):
+        yield Problem("history", problem)
 
 
 def dates_problems(bundle: Bundle, latest: datetime) -> Iterator[Problem]:
@@ -99,12 +100,6 @@ def dates_problems(bundle: Bundle, latest: datetime) -> Iterator[Problem]:
     for name in PARTS:
         for place, record in enumerate(getattr(bundle, name)):
             yield from future_problems(f"{name}[{place}]", record, latest)
-
-
-def history_problems(history: tuple[HistoryEntry, ...]) -> Iterator[Problem]:
-    """Yield what is wrong with the chain of a whole history."""
-    for problem in verify_chain(history) if history else ["every row is missing"]:
-        yield Problem("history", problem)
 
 
 def _unique(part: Part) -> tuple[str, ...]:

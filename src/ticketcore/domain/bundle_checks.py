@@ -10,9 +10,13 @@ from typing import Any
 from attrs import fields
 
 from ticketcore.domain.address import normalise_address
+from ticketcore.domain.assessment import HIGHEST_SCORE
 from ticketcore.domain.checks import NAME_LENGTH, SUBJECT_LENGTH, WATCHERS_LENGTH, Checks
 from ticketcore.domain.history import HistoryEntry
+from ticketcore.domain.pull_request import KEY_LENGTH
+from ticketcore.domain.pull_request_task import REPO_LENGTH
 from ticketcore.domain.signoff import ROLE_LENGTH
+from ticketcore.domain.tasks import TASK_NAME_LENGTH
 from ticketcore.domain.ticket import RequestedByType, Ticket
 from ticketcore.domain.timing import LONGEST
 from ticketcore.domain.version import VersionRow
@@ -27,7 +31,7 @@ _MOST = 2**31 - 1
 _RANGES: Mapping[tuple[type[Any], str], tuple[int, int]] = {
     (Ticket, "ticket_number"): (0, MOST_NUMBER),
     (Ticket, "row_version"): (1, _MOST),
-    (Ticket, "work_score"): (0, _MOST),
+    (Ticket, "work_score"): (0, HIGHEST_SCORE),
     (HistoryEntry, "seq"): (1, _MOST),
     (Task, "sort_order"): (0, _MOST),
     (TimeEntry, "duration_minutes"): (1, LONGEST),
@@ -39,9 +43,9 @@ _LONG = frozenset({"description", "problem_analysis", "old_value", "new_value", 
 
 _LENGTHS: Mapping[tuple[type[Any], str], int] = {
     (Ticket, "subject"): SUBJECT_LENGTH,
-    (Task, "name"): SUBJECT_LENGTH,
-    (Task, "pr_repo"): SUBJECT_LENGTH,
-    (PullRequestTicket, "pr_key"): SUBJECT_LENGTH,
+    (Task, "name"): TASK_NAME_LENGTH,
+    (Task, "pr_repo"): REPO_LENGTH,
+    (PullRequestTicket, "pr_key"): KEY_LENGTH,
     (HistoryEntry, "action"): 100,
     (HistoryEntry, "field"): 100,
     (HistoryEntry, "salt"): 32,

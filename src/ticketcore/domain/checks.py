@@ -28,13 +28,15 @@ class Checks:
         """Start without any."""
         self.problems: list[Problem] = []
 
-    def text(self, field: str, value: object) -> str:
-        """Return ``value`` if it is text that every store can hold."""
+    def text(self, field: str, value: object, *, required: bool = False) -> str:
+        """Return ``value`` if it is text that every store can hold, and more than blanks if it is ``required``."""
         if not isinstance(value, str):
             self.problems.append(Problem(field, f"must be text, not {type(value).__name__}"))
             return ""
         if "\x00" in value or (not value.isascii() and _HALF_PAIR.search(value)):
             self.problems.append(Problem(field, "holds a character that is no text (NUL or half a surrogate pair)"))
+        if required and not value.strip():
+            self.problems.append(Problem(field, "must not be empty"))
         return value
 
     def line(self, field: str, value: object, limit: int = NAME_LENGTH, *, required: bool = False) -> str:

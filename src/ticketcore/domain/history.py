@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -147,3 +147,8 @@ def verify_chain(rows: Iterable[HistoryEntry]) -> list[str]:
             problems.append(f"row {row.seq} ({row.action}) was changed after it was written")
         prev_hash = row.hash
     return problems
+
+
+def verify_whole(rows: Sequence[HistoryEntry]) -> list[str]:
+    """Return what is wrong with the whole trail of one ticket; that has a row at least, for its creation."""
+    return verify_chain(rows) if rows else ["every row is missing"]

@@ -264,9 +264,7 @@ def commented(
         RejectedError: the text is empty.
     """
     checks = Checks()
-    text = checks.text("text", text)
-    if not text.strip():
-        checks.problems.append(Problem("text", "must not be empty"))
+    text = checks.text("text", text, required=True)
     is_internal = checks.flag("is_internal", is_internal)
     checks.done()
     visible = CommentField.REQUESTER if by_requester else CommentField.PUBLIC

@@ -12,13 +12,13 @@ from ticketcore.domain.code_hosts import PullRequestState
 from ticketcore.domain.history import Action, Entry
 from ticketcore.domain.lifecycle import Change, TaskChange
 from ticketcore.domain.pull_request import PullRequest
-from ticketcore.domain.tasks import NAME_LENGTH, addition, new_task
+from ticketcore.domain.tasks import TASK_NAME_LENGTH, addition, new_task
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.web_address import WEB_ADDRESS, is_web_address
 from ticketcore.domain.work import PullRequestTicket, Task, TaskStatus
 from ticketcore.errors import Problem, RejectedError
 
-_REPO_LENGTH = 500
+REPO_LENGTH = 500
 _BITS = 62
 """What every store can count to."""
 
@@ -67,7 +67,7 @@ def checked_link(pr_id: object, repo: object, url: object) -> PullRequestLink:
         checks.problems.append(Problem("pr_id", message))
     link = PullRequestLink(
         line,
-        checks.line("repo", repo, _REPO_LENGTH),
+        checks.line("repo", repo, REPO_LENGTH),
         checks.text("url", url).strip(),
     )
     if link.url and not is_web_address(link.url):
@@ -85,7 +85,7 @@ def linked(
     else a new one with this ``guid``.
 
     Raises:
-        RejectedError: another task than ``task`` has it, or nothing is to be done on the ticket any more.
+        RejectedError: another task than ``task`` has it, or it needs a new task, and the ticket takes none any more.
     """
     holders = [one for one in tasks if link.is_of(one)]
     holder = task if task in holders else next(iter(holders), None)
@@ -131,7 +131,7 @@ def with_pull_request(change: Change, pull_request: PullRequest, *, guid: str, n
 
 
 def _made(ticket: Ticket, link: PullRequestLink, *, guid: str, place: int, now: datetime) -> Task:
-    name = f"Pull request {link}"[:NAME_LENGTH]
+    name = f"Pull request {link}"[:TASK_NAME_LENGTH]
     task = new_task(ticket, guid=guid, name=name, sort_order=place, now=now)
     return evolve(task, pr_id=link.pr_id, pr_repo=link.repo, pr_url=link.url)
 

@@ -13,7 +13,7 @@ from ticketcore.domain.assessment import checked_score
 from ticketcore.domain.checks import UPDATABLE, Checks, checked_fields
 from ticketcore.domain.history import Action, Entry
 from ticketcore.domain.lifecycle import Change, TaskChange
-from ticketcore.domain.tasks import NAME_LENGTH
+from ticketcore.domain.tasks import TASK_NAME_LENGTH
 from ticketcore.domain.ticket import Status, Ticket
 from ticketcore.domain.versioning import VERSIONED, TicketContent, TicketVersion
 from ticketcore.domain.work import Task
@@ -153,7 +153,7 @@ def _restored_tasks(
             continue
         after = evolve(
             today,
-            name=checks.line("name", task.name, NAME_LENGTH, required=True),
+            name=checks.line("name", task.name, TASK_NAME_LENGTH, required=True),
             description=checks.text("description", task.description),
             assigned_to=checks.line("assigned_to", task.assigned_to),
             status=task.status,

@@ -14,7 +14,7 @@ from ticketcore.domain.ticket import Status, Ticket
 from ticketcore.domain.work import OPEN_TASKS, Task, TaskStatus
 from ticketcore.errors import InvalidTransitionError, Problem
 
-NAME_LENGTH = 500
+TASK_NAME_LENGTH = 500
 
 MOVES: Mapping[TaskStatus, tuple[TaskStatus, ...]] = {
     TaskStatus.OPEN: (TaskStatus.IN_PROGRESS, TaskStatus.DONE, TaskStatus.CANCELLED),
@@ -47,7 +47,7 @@ def new_task(
     task = Task(
         guid=guid,
         ticket_guid=ticket.guid,
-        name=checks.line("name", name, NAME_LENGTH, required=True),
+        name=checks.line("name", name, TASK_NAME_LENGTH, required=True),
         description=checks.text("description", description),
         assigned_to=checks.line("assigned_to", assigned_to),
         sort_order=sort_order,

@@ -23,9 +23,8 @@ from ticketcore.services.changes import Changes
 from ticketcore.services.comments import Comments
 from ticketcore.services.filters import PAGE, Filters, Rehearsal, pages
 from ticketcore.services.lifecycle import Tickets
-from ticketcore.services.links import tickets_of
 from ticketcore.services.queries import Queries
-from ticketcore.services.references import Reference, load
+from ticketcore.services.references import Reference, load, tickets_of
 
 
 class BulkResult(StrEnum):
@@ -239,9 +238,10 @@ class Bulk:
 
     def _check_values(self, operation: str, values: Mapping[str, Any]) -> None:
         match operation:
-            case "change_status" if (status := values["new_status"]) not in Status.__members__:
-                message = f"{status!r} is not known; choose one of {', '.join(Status)}"
-                raise RejectedError([Problem("status", message)])
+            case "change_status":
+                checks = Checks()
+                checks.member("status", values["new_status"], Status)
+                checks.done()
             case "assign":
                 assigned(_ANY, values["user"], name="")
             case "update":

@@ -65,14 +65,16 @@ def write_lines(file: BinaryIO, objects: Iterator[dict[str, Any]], told: Told) -
 def write_csv(file: BinaryIO, repository: Repository, queries: Queries, filters: Filters, told: Told) -> int:
     """Write the tickets that fit ``filters`` as the rows of a spreadsheet; return how many there were."""
     text = io.TextIOWrapper(file, "utf-8", newline="", write_through=True)
-    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
-    writer.writerow(HEADINGS)
-    count = 0
-    with repository.transaction(read_only=True) as tx:
-        for tickets in pages(tx, queries, filters):
-            names = names_of(tx, (ticket.assigned_to for ticket in tickets))
-            writer.writerows(row(ticket, names) for ticket in tickets)
-            count += len(tickets)
-            told(count)
-    text.detach()
+    try:
+        writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerow(HEADINGS)
+        count = 0
+        with repository.transaction(read_only=True) as tx:
+            for tickets in pages(tx, queries, filters):
+                names = names_of(tx, (ticket.assigned_to for ticket in tickets))
+                writer.writerows(row(ticket, names) for ticket in tickets)
+                count += len(tickets)
+                told(count)
+    finally:
+        text.detach()  # else the file, which is the caller's, would be closed with it
     return count

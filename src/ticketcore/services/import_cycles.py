@@ -13,7 +13,8 @@ from ticketcore.domain.work import LinkType
 from ticketcore.errors import Problem
 from ticketcore.ports.keys import Keys, Tie
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.links import followed, tickets_of
+from ticketcore.services.links import followed
+from ticketcore.services.references import tickets_of
 
 _BATCH = 500
 """How many tickets of the file are asked for their stored links at once."""

@@ -24,7 +24,7 @@ from ticketcore.services.creation import Creation
 from ticketcore.services.exporting import bundles_of
 from ticketcore.services.import_lines import LightTicket, Line
 from ticketcore.services.import_path import ImportPath
-from ticketcore.services.links import records_of, tickets_of
+from ticketcore.services.references import records_of, tickets_of
 
 _NAMESPACE = uuid.UUID("5a1e2f0c-6a59-4f0a-9d0b-5b1f0c7c3d54")
 """Under which lines of other systems get their guids."""
@@ -133,7 +133,8 @@ class Judge:
         if problems:
             raise RejectedError(problems)
         takes_number = number in holders or not number
-        holders.setdefault(number, bundle.ticket)
+        if number:
+            holders.setdefault(number, bundle.ticket)
         return Decision(line=line, guid=bundle.ticket.guid, bundle=bundle, takes_number=takes_number)
 
     def _light(

@@ -18,7 +18,7 @@ from ticketcore.ports.extension import Amendment
 from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
 
-LATER = tuple(name for name in PARTS if name != "links")
+_STORED_WITH_IT = tuple(name for name in PARTS if name != "links")
 """What is stored with a ticket; links wait until the ticket at their other end is there too."""
 
 
@@ -62,7 +62,7 @@ class ImportPath(Changes):
     def add_bundle(self, tx: Transaction, bundle: Bundle, action_by: str, now: datetime) -> Ticket:
         """Store a whole ticket as it is, and what observers are to be told of it."""
         stored = tx.add(bundle.ticket)
-        for name in LATER:
+        for name in _STORED_WITH_IT:
             records: Sequence[Any] = getattr(bundle, name)
             tx.add_many(records)
         self._tell(tx, _arrival(stored), stored, action_by, now)

@@ -15,7 +15,7 @@ from typing import BinaryIO, TypeVar
 from attrs import define, evolve, field, frozen
 
 from ticketcore.domain.bundle import PARTS, Bundle
-from ticketcore.domain.links import ACYCLIC, find_way
+from ticketcore.domain.links import ACYCLIC, find_way, sense
 from ticketcore.domain.query import Order, Query
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Link
@@ -28,7 +28,8 @@ from ticketcore.services.import_cycles import cycle_problems, note_links
 from ticketcore.services.import_judge import Decision, Judge, light_guid
 from ticketcore.services.import_lines import Line, read_lines
 from ticketcore.services.import_path import ImportPath
-from ticketcore.services.links import cycle_problem, followed, records_of, tickets_of
+from ticketcore.services.links import cycle_problem, followed, links_of
+from ticketcore.services.references import tickets_of
 
 T = TypeVar("T")
 
@@ -276,16 +277,13 @@ def _repeated(keys: Keys, line: int, names: Iterable[str]) -> Iterator[Problem]:
 
 
 def _missing(tx: Transaction, links: Sequence[tuple[Line, Link]]) -> Iterator[tuple[Line, Link]]:
-    """Yield those of ``links`` that are not stored yet and have a ticket at each end."""
+    """Yield those of ``links`` that are not stored yet, in either direction, and have a ticket at each end."""
     known = tickets_of(tx, (guid for _, link in links for guid in (link.source_guid, link.target_guid)))
-    stored = {_ends(link) for link in records_of(tx, Link, "source_guid", (link.source_guid for _, link in links))}
+    stored = {sense(link) for link in links_of(tx, {link.source_guid for _, link in links})}
     for line, link in links:
-        if _ends(link) not in stored and link.target_guid in known and link.source_guid in known:
+        if sense(link) not in stored and link.target_guid in known and link.source_guid in known:
+            stored.add(sense(link))
             yield line, link
-
-
-def _ends(link: Link) -> tuple[str, str, str]:
-    return link.source_guid, link.target_guid, link.link_type
 
 
 def _add_link(tx: Transaction, judge: Judge, line: Line, link: Link) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import TypeVar
 
 from attrs import define
 
@@ -22,31 +21,14 @@ from ticketcore.domain.links import (
     type_of,
     unlinked,
 )
-from ticketcore.domain.query import Query, eq, one_of
+from ticketcore.domain.query import Query, eq
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Link, LinkType
 from ticketcore.errors import NotFoundError, Problem, RejectedError
 from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
 from ticketcore.services.people import is_storable
-from ticketcore.services.references import Reference, guid_of
-
-R = TypeVar("R")
-
-_BATCH = 1000
-"""The most values to compare a field with in one statement."""
-
-
-def records_of(tx: Transaction, kind: type[R], field: str, values: Iterable[str]) -> Iterator[R]:
-    """Yield the records whose ``field`` is one of ``values``."""
-    wanted = sorted(set(values))
-    for start in range(0, len(wanted), _BATCH):
-        yield from tx.find(Query(kind, (one_of(field, wanted[start : start + _BATCH]),)))
-
-
-def tickets_of(tx: Transaction, guids: Iterable[str]) -> dict[str, Ticket]:
-    """Return tickets by guid."""
-    return {ticket.guid: ticket for ticket in records_of(tx, Ticket, "guid", guids)}
+from ticketcore.services.references import Reference, guid_of, records_of, tickets_of
 
 
 def links_of(tx: Transaction, ticket_guids: Collection[str]) -> list[Link]:

@@ -14,10 +14,10 @@ from ticketcore.domain.work import Comment, Link, LinkType, Signoff, Task, TimeE
 from ticketcore.errors import Problem, RejectedError
 from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
-from ticketcore.services.links import cycle_problem, followed, links_of, records_of, tickets_of
+from ticketcore.services.links import cycle_problem, followed, links_of
 from ticketcore.services.merged import refuse_merged
 from ticketcore.services.people import requester_email
-from ticketcore.services.references import Reference, guid_of, load
+from ticketcore.services.references import Reference, guid_of, load, records_of, tickets_of
 from ticketcore.services.tasks import next_place
 
 R = TypeVar("R")

@@ -10,18 +10,18 @@ from ticketcore.domain.checks import Checks
 from ticketcore.domain.events import NotifyCode, OutboxMessage, OutboxState
 from ticketcore.domain.history import Action, HistoryEntry
 from ticketcore.domain.lifecycle import Change
-from ticketcore.domain.query import Order, Query, eq, one_of
+from ticketcore.domain.query import Order, Query, eq
 from ticketcore.domain.signoff import requested_again
 from ticketcore.domain.ticket import Status, Ticket
-from ticketcore.domain.work import Signoff
-from ticketcore.errors import NotFoundError, Problem, RejectedError, quoted
+from ticketcore.errors import NotFoundError, Problem, quoted
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock
 from ticketcore.services.changes import checked_actor
 from ticketcore.services.dispatch import Dispatcher, Outcome
 from ticketcore.services.narrowing import refuse_limit
 from ticketcore.services.notices import Notices, display_name
-from ticketcore.services.references import Reference, load
+from ticketcore.services.references import Reference, load, records_of
+from ticketcore.services.signoffs import signoffs_of
 
 _MOVES = {
     NotifyCode.STATUS_CHANGED: None,
@@ -76,8 +76,8 @@ class Notifications:
         if not messages:
             return []
         with self.repository.transaction(read_only=True) as tx:
-            found = tx.find(Query(OutboxMessage, (one_of("guid", [one.guid for one in messages]),)))
-        stored = {one.guid: one for one in found}
+            found = records_of(tx, OutboxMessage, "guid", (one.guid for one in messages))
+            stored = {one.guid: one for one in found}
         return [stored.get(one.guid, one) for one in messages]
 
     def list_outbox(self, state: str | None = None, *, limit: int | None = None) -> list[OutboxMessage]:
@@ -90,11 +90,10 @@ class Notifications:
         Raises:
             RejectedError: there is no such state, or the limit is below 1.
         """
-        if state is not None and state not in OutboxState.__members__.values():
-            problem = Problem("state", f"{state!r} is not known; choose one of {', '.join(OutboxState)}")
-            raise RejectedError([problem])
-        refuse_limit(limit)
-        where = () if state is None else (eq("state", OutboxState(state)),)
+        checks = Checks()
+        where = () if state is None else (eq("state", checks.member("state", state, OutboxState)),)
+        checks.attempt(lambda: refuse_limit(limit))
+        checks.done()
         newest_first = (Order("created_date", descending=True), Order("guid", descending=True))
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(OutboxMessage, where, newest_first, limit))[::-1]
@@ -138,9 +137,7 @@ def _code(checks: Checks, value: object) -> NotifyCode:
 def _repeated(tx: Transaction, ticket: Ticket, code: NotifyCode, action_by: str) -> Change:
     """Return the news of ``code``, as a change of ``ticket`` that changes nothing."""
     if code is NotifyCode.SIGNOFF_REQUESTED:
-        order = (Order("requested_date"), Order("guid"))
-        asked = tx.find(Query(Signoff, (eq("ticket_guid", ticket.guid),), order))
-        return requested_again(ticket, asked, name=display_name(tx, action_by))
+        return requested_again(ticket, signoffs_of(tx, ticket.guid), name=display_name(tx, action_by))
     is_alert = code is NotifyCode.ESCALATION_ALERT
     return Change(
         before=ticket,

@@ -51,7 +51,7 @@ class PullRequests:
 
         Raises:
             RejectedError: the id is empty, something is too long, the address is none; another task than the one that
-                is named has this pull request; or the ticket is cancelled or merged.
+                is named has this pull request; or the ticket is merged, or it is cancelled and would need a new task.
             NotFoundError: there is no such ticket, or it has no such task.
         """
         link = checked_link(pr_id, repo, url)

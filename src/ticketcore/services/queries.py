@@ -11,7 +11,7 @@ from attrs import define
 
 from ticketcore.domain.checks import Checks
 from ticketcore.domain.eta import parse_instant
-from ticketcore.domain.history import HistoryEntry, verify_chain
+from ticketcore.domain.history import HistoryEntry, verify_whole
 from ticketcore.domain.query import AllOf, AnyOf, Condition, Expression, Op, Order, Query, eq, one_of
 from ticketcore.domain.search import parse_search
 from ticketcore.domain.ticket import ACTIVE, Priority, Status, Ticket, TicketType
@@ -85,8 +85,7 @@ class Queries:
 
         Rows cut off at the end leave a chain that is true as far as it goes, and are not noticed.
         """
-        rows = self.get_history(ticket)
-        return verify_chain(rows) if rows else ["every row is missing"]
+        return verify_whole(self.get_history(ticket))
 
     def get_open_tickets(self, package: str | None = None) -> list[Ticket]:
         """Return the active tickets (everything but RESOLVED, CLOSED and CANCELLED), by number."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from threading import Event
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from attrs import define, evolve, frozen
 
@@ -365,8 +365,6 @@ def _made(thing: object) -> Outcome:
 
 
 def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        problem = Problem("timezone", f"{name!r} is no IANA time zone such as Europe/Berlin")
-        raise RejectedError([problem]) from None
+    if wrong := zone_problem(name):
+        raise RejectedError([Problem("timezone", wrong)])
+    return ZoneInfo(name)

@@ -1,16 +1,24 @@
-"""What names a ticket, and how it is looked up with its history."""
+"""What names a ticket, and how it is looked up with its history, or together with many others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
 from ticketcore.domain.history import HistoryEntry
-from ticketcore.domain.query import Order, Query, eq
+from ticketcore.domain.query import Order, Query, eq, one_of
 from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import ConflictError, NotFoundError, Problem, RejectedError
 from ticketcore.ports.repository import Transaction
 from ticketcore.services.people import is_storable
 
+R = TypeVar("R")
+
 Reference = str | int | Ticket
 """What names a ticket: its guid, its number (also as text), or a record of it."""
+
+_BATCH = 1000
+"""The most values to compare a field with in one statement."""
 
 
 def load(tx: Transaction, reference: Reference) -> Ticket:
@@ -77,6 +85,18 @@ def guid_of(tx: Transaction, reference: Reference) -> str:
         NotFoundError: there is none with this guid or number.
     """
     return reference.guid if isinstance(reference, Ticket) else load(tx, reference).guid
+
+
+def records_of(tx: Transaction, kind: type[R], field: str, values: Iterable[str]) -> Iterator[R]:
+    """Yield the records whose ``field`` is one of ``values``."""
+    wanted = sorted(set(values))
+    for start in range(0, len(wanted), _BATCH):
+        yield from tx.find(Query(kind, (one_of(field, wanted[start : start + _BATCH]),)))
+
+
+def tickets_of(tx: Transaction, guids: Iterable[str]) -> dict[str, Ticket]:
+    """Return tickets by guid."""
+    return {ticket.guid: ticket for ticket in records_of(tx, Ticket, "guid", guids)}
 
 
 def trail(tx: Transaction, ticket_guid: str) -> list[HistoryEntry]:

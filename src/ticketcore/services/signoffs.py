@@ -21,7 +21,8 @@ from ticketcore.services.people import email_of, find_person
 from ticketcore.services.references import Reference, guid_of
 
 
-def _asked(tx: Transaction, ticket_guid: str) -> list[Signoff]:
+def signoffs_of(tx: Transaction, ticket_guid: str) -> list[Signoff]:
+    """Return who was asked to sign a ticket off, in the order in which they were asked."""
     order = (Order("requested_date"), Order("guid"))
     return tx.find(Query(Signoff, (eq("ticket_guid", ticket_guid),), order))
 
@@ -33,7 +34,7 @@ def _request(tx: Transaction, ticket: Ticket, person: str) -> Signoff:
         RejectedError: they were not asked.
     """
     known = find_person(tx, person)
-    asked = _asked(tx, ticket.guid)
+    asked = signoffs_of(tx, ticket.guid)
     found = request_of(asked, email_of(tx, person), known.person_guid if known else None)
     if found is None:
         others = ", ".join(one.email for one in asked) or "nobody"
@@ -96,7 +97,7 @@ class Signoffs:
 
         def rule(tx: Transaction, found: Ticket, now: datetime) -> Change | None:
             wanted = self._wanted(tx, found, names, role, requested_by, now)
-            before = _asked(tx, found.guid)
+            before = signoffs_of(tx, found.guid)
             change = requested(found, wanted, before, name=display_name(tx, " ".join(requested_by.split())))
             after = [*change.adds, *change.saves, *before] if change else before
             requests = (request_of(after, one.email, one.person_guid) for one in wanted)
@@ -198,4 +199,4 @@ class Signoffs:
             NotFoundError: there is no such ticket.
         """
         with self.changes.repository.transaction(read_only=True) as tx:
-            return _asked(tx, guid_of(tx, ticket))
+            return signoffs_of(tx, guid_of(tx, ticket))

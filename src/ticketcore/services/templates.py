@@ -12,7 +12,7 @@ from attrs import asdict, define, evolve, fields, frozen
 
 from ticketcore.domain.checks import SUBJECT_LENGTH, Checks
 from ticketcore.domain.query import Order, Query, eq, one_of
-from ticketcore.domain.tasks import NAME_LENGTH
+from ticketcore.domain.tasks import TASK_NAME_LENGTH
 from ticketcore.domain.template import Template, TemplateDraft, TemplateTask
 from ticketcore.domain.ticket import Priority, TicketType
 from ticketcore.errors import ConflictError, NotFoundError, Problem, RejectedError
@@ -251,7 +251,7 @@ class Templates:
             given = task if isinstance(task, Mapping) else {"name": task}
         for key in [key for key in given if key not in _TASK_FIELDS]:
             checks.problems.append(Problem(f"{where}.{key}", f"is not known; a task has {', '.join(_TASK_FIELDS)}"))
-        name = checks.line(f"{where}.name", given.get("name", ""), NAME_LENGTH, required=True)
+        name = checks.line(f"{where}.name", given.get("name", ""), TASK_NAME_LENGTH, required=True)
         return TemplateTask(
             name=self._filled_later(checks, f"{where}.name", name),
             description=self._long_text(checks, f"{where}.description", given.get("description", "")),

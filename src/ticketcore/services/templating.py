@@ -12,7 +12,7 @@ from attrs import define, evolve, field, fields
 
 from ticketcore.domain.checks import Checks
 from ticketcore.domain.lifecycle import Change, TaskChange
-from ticketcore.domain.tasks import NAME_LENGTH, addition, new_task
+from ticketcore.domain.tasks import TASK_NAME_LENGTH, addition, new_task
 from ticketcore.domain.template import Template, TemplateTask
 from ticketcore.errors import Problem, RejectedError
 from ticketcore.ports.render import LONGEST_VALUE, Placeholders
@@ -41,10 +41,10 @@ class Templating:
         template_name: str,
         requested_by: str,
         *,
-        package: str | None = None,
-        values: Mapping[str, object] = {},
-        overrides: Mapping[str, object] = {},
-        action_by: str | None = None,
+        package: str | None,
+        values: Mapping[str, object],
+        overrides: Mapping[str, object],
+        action_by: str,
     ) -> Change:
         """Return the change that brings a ticket from a template into being, with the tasks of the template.
 
@@ -64,8 +64,7 @@ class Templating:
         asked = evolve(asked, **(texts | wanted))
         tasks = filling.tasks()
         filling.judge_values()
-        actor = requested_by if action_by is None else action_by
-        change = checks.attempt(lambda: self.creation.change(tx, now, asked, actor))
+        change = checks.attempt(lambda: self.creation.change(tx, now, asked, action_by))
         checks.done()
         return self._with_tasks(tx, now, change, template, tasks)
 
@@ -179,7 +178,7 @@ class _Filling:
         name = self._filled(f"{where}.name", task.name)
         description = self._filled(f"{where}.description", task.description)
         return TemplateTask(
-            name=self.checks.line(f"{where}.name", name, NAME_LENGTH, required=True),
+            name=self.checks.line(f"{where}.name", name, TASK_NAME_LENGTH, required=True),
             description=self.checks.text(f"{where}.description", description),
             assign_to=task.assign_to,
         )

@@ -28,7 +28,6 @@ from ticketcore.errors import NotFoundError, Problem, RejectedError
 from ticketcore.ports.repository import Transaction
 from ticketcore.serde import from_plain
 from ticketcore.services.changes import Changes
-from ticketcore.services.merged import refuse_merged
 from ticketcore.services.references import Reference, load, trail
 from ticketcore.services.tasks import tasks_of
 
@@ -161,7 +160,6 @@ class Versions:
         """
 
         def rule(tx: Transaction, found: Ticket, now: datetime) -> Change | None:
-            refuse_merged(tx, found)
             return _Past(tx, found).restored(number, now)
 
         return self.changes.apply(ticket, rule, action_by=action_by)
