@@ -418,6 +418,24 @@ def test_a_date_that_another_program_wrote_is_read_in_any_form_of_iso_8601(
     assert desk.tickets.read(1).estimated_date == expected
 
 
+@pytest.mark.parametrize("value", ["soon", "3", '["call"]', '[{"title": "call"}]'])
+def test_tasks_of_a_template_that_another_program_wrote_wrong_are_told(
+    make_desk: MakeDesk, sqlite_file: Path, value: str
+) -> None:
+    desk = make_desk(url(sqlite_file), notifiers=())
+    desk.templates.add_template("CALL", subject="x", tasks=["call"], action_by="anna")
+    with closing(sqlite3.connect(sqlite_file)) as connection, connection:
+        connection.execute("UPDATE def_ticket_template SET Tasks = ?", (value,))
+    with pytest.raises(RepositoryError) as caught:
+        desk.templates.list_templates()
+    assert caught.value.message == f"the database has something else than tasks in a template: {value!r}"
+    assert '[{"name": "Call back"}]' in caught.value.hint
+    with closing(sqlite3.connect(sqlite_file)) as connection, connection:
+        connection.execute("UPDATE def_ticket_template SET Tasks = ?", ('[{"name": "Call back"}]',))
+    (template,) = desk.templates.list_templates()
+    assert [task.name for task in template.tasks] == ["Call back"]
+
+
 def test_a_row_without_a_date_that_it_has_to_have_is_named(make_desk: MakeDesk, sqlite_file: Path) -> None:
     desk = make_desk(url(sqlite_file), notifiers=())
     guid = desk.tickets.create("one", action_by="anna").guid

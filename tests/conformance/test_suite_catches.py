@@ -78,6 +78,14 @@ class ReusesNumbers(Broken):
         return self.sound.add(record)
 
 
+class NumbersByCounting(Broken):
+    def add(self, record: Any) -> Any:
+        field = KINDS[type(record)].given
+        if field and not getattr(record, field):
+            record = evolve(record, **{field: self.sound.count(Query(type(record))) + 1})
+        return self.sound.add(record)
+
+
 class IgnoresDoubles(Broken):
     def add(self, record: Any) -> Any:
         kind = type(record)
@@ -305,6 +313,13 @@ class LeavesWordsBehind(Broken):
         return self.sound.save(record)
 
 
+class KeepsWordsOfTheRemoved(Broken):
+    def remove(self, record: Any) -> None:
+        self.sound.remove(record)
+        if isinstance(record, Ticket):
+            self.sound.add(make_comment(ticket_guid=record.guid, text=record.subject))
+
+
 class SearchesWhatIsCommitted(BrokenRepository):
     """A search does not see what its own transaction has done."""
 
@@ -396,6 +411,7 @@ class RemembersAnswers(BrokenRepository):
 TRANSACTIONS: list[tuple[type[Broken], str]] = [
     (LosesUpdates, "a_stale_record_is_not_saved"),
     (ReusesNumbers, "a_number_is_never_reused"),
+    (NumbersByCounting, "numbers_go_on_above_one_that_was_brought_along"),
     (IgnoresDoubles, "a_key_cannot_be_taken_twice"),
     (InsertsOnSave, "what_is_not_there_cannot_be_saved"),
     (MissesTheRemoved, "removing_what_is_gone_is_no_error"),
@@ -430,6 +446,7 @@ TRANSACTIONS: list[tuple[type[Broken], str]] = [
     (CountsByWithoutSearching, "a_search_is_one_more_condition"),
     (KeepsOldWords, "a_saved_ticket_has_its_new_words"),
     (LeavesWordsBehind, "a_saved_comment_is_found_where_it_is"),
+    (KeepsWordsOfTheRemoved, "what_is_removed_is_not_found"),
 ]
 
 REPOSITORIES: list[tuple[type[BrokenRepository], str]] = [

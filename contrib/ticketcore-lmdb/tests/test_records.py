@@ -15,11 +15,12 @@ from ticketcore.domain.history import HistoryEntry
 from ticketcore.domain.people import User
 from ticketcore.domain.query import Condition, Op, Query, eq, one_of, select
 from ticketcore.domain.ticket import Priority, Status, Ticket
-from ticketcore.domain.work import Comment
+from ticketcore.domain.work import Comment, Link
 from ticketcore.errors import ConflictError, RejectedError, RepositoryError
 from ticketcore.testing.records import (
     make_comment,
     make_history_entry,
+    make_link,
     make_outbox_message,
     make_ticket,
     make_user,
@@ -153,6 +154,8 @@ class Looked:
         pytest.param(Ticket, "subject", one_of("status", [Status.TRIAGED, "TRIAGED"]), id="status"),
         pytest.param(HistoryEntry, "note", eq("ticket_guid", "ticket-7"), id="history"),
         pytest.param(Comment, "text", eq("ticket_guid", "ticket-7"), id="comments"),
+        pytest.param(Link, "created_by", eq("source_guid", "ticket-7"), id="links-from"),
+        pytest.param(Link, "created_by", eq("target_guid", "ticket-7"), id="links-to"),
         pytest.param(OutboxMessage, "payload", eq("ticket_guid", "ticket-7"), id="outbox"),
         pytest.param(OutboxMessage, "payload", eq("state", OutboxState.DEAD), id="state"),
     ],
@@ -165,6 +168,7 @@ def test_an_index_spares_looking_at_every_record(open_store: Open, kind: type, f
             transaction.add(make_ticket(guid=guid, status=Status.TRIAGED if chosen else Status.NEW))
             transaction.add(make_history_entry(ticket_guid=guid))
             transaction.add(make_comment(ticket_guid=guid))
+            transaction.add(make_link(source_guid=guid, target_guid=f"ticket-{19 - number}"))
             state = OutboxState.DEAD if chosen else OutboxState.DELIVERED
             transaction.add(make_outbox_message(ticket_guid=guid, state=state))
     for where in ((), (narrow,)):

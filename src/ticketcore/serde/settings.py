@@ -80,12 +80,17 @@ def _strict_converter(relative_to: Path) -> Any:
     converter.register_structure_hook_factory(attrs.has, lambda cls: _when_needed(converter, cls))
     converter.register_structure_hook_factory(_is_list, lambda cls: _list(converter, cls))
     converter.register_structure_hook_factory(is_mapping, lambda cls: _mapping(converter, cls))
+    add_strict_hooks(converter)
+    converter.register_structure_hook(Path, lambda value, _: relative_to / _path(value))
+    return converter
+
+
+def add_strict_hooks(converter: Any) -> None:
+    """Let a converter take texts, numbers, truth values and words of a vocabulary for nothing else."""
     # A text that is a member of an enumeration is a text too, so the order of these matters to cattrs.
     for wanted, accepted in _STRICT.items():
         converter.register_structure_hook(wanted, _strict(wanted, accepted))
     converter.register_structure_hook(StrEnum, lambda value, kind: kind(value))
-    converter.register_structure_hook(Path, lambda value, _: relative_to / _path(value))
-    return converter
 
 
 _MADE: dict[Any, Callable[[list[Any]], Any]] = {

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import cache
 from typing import Any, TypeVar
 
 import attrs
 
 from ticketcore.errors import Problem
-from ticketcore.serde.hidden import LONGEST_BITS
 from ticketcore.serde.problems import UnfitError, problems_of
+from ticketcore.serde.settings import add_strict_hooks
 
 T = TypeVar("T")
 
@@ -46,17 +45,9 @@ def _converter() -> Any:
     converter.register_structure_hook_factory(
         is_tuple, lambda kind: _only(list, "a list", homogenous_tuple_structure_factory(kind, converter))
     )
-    converter.register_structure_hook(str, _only(str, "text", _same))
-    converter.register_structure_hook(bool, _only(bool, "true or false", _same))
-    converter.register_structure_hook(int, _number)
-    # A text that is a member of an enumeration is a text too, so the order of these matters to cattrs.
-    converter.register_structure_hook(StrEnum, lambda value, kind: kind(value))
+    add_strict_hooks(converter)
     converter.register_structure_hook(datetime, _instant)
     return converter
-
-
-def _same(value: Any, _: Any) -> Any:
-    return value
 
 
 def _only(accepted: type, name: str, structure: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
@@ -74,13 +65,6 @@ def _object(converter: Any, kind: Any) -> Callable[[Any, Any], Any]:
 
     attrs.resolve_types(kind)
     return _only(Mapping, "an object", make_dict_structure_fn(kind, converter))
-
-
-def _number(value: Any, _: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value.bit_length() > LONGEST_BITS:
-        message = "must be a whole number"
-        raise UnfitError(message)
-    return value
 
 
 def _instant(value: Any, _: Any) -> datetime:

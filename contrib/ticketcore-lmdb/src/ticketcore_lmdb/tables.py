@@ -35,7 +35,7 @@ INDEXES = b"index\0"
 _LONGEST = 250
 """How long a key may be before its digest stands for it: LMDB's own limit is 511 bytes for everything."""
 
-_HOT = ("ticket_guid", "state", "status")
+_HOT = ("ticket_guid", "source_guid", "target_guid", "state", "status")
 """The fields that are asked for so often that nobody should have to look through all records of a kind."""
 
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import attrs
 import sqlalchemy as sa
 
 from ticketcore.domain.template import TemplateTask
+from ticketcore.errors import RepositoryError
+from ticketcore.serde import shown, to_plain
 
 _TEXT_LENGTH = len("2026-05-01 12:00:00.000000")
 
@@ -101,11 +102,20 @@ class TaskList(sa.TypeDecorator[tuple[TemplateTask, ...]]):
 
     def process_bind_param(self, value: tuple[TemplateTask, ...] | None, dialect: sa.Dialect) -> str:
         """Return ``value`` as JSON."""
-        return json.dumps([attrs.asdict(task) for task in value or ()], ensure_ascii=False)
+        return json.dumps(to_plain(value or ()), ensure_ascii=False)
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> tuple[TemplateTask, ...]:
-        """Return the stored tasks."""
-        return tuple(TemplateTask(**task) for task in json.loads(value or "[]"))
+        """Return the stored tasks.
+
+        Raises:
+            RepositoryError: what is stored is something else.
+        """
+        try:
+            return tuple(TemplateTask(**task) for task in json.loads(value or "[]"))
+        except (ValueError, TypeError) as error:
+            message = f"the database has something else than tasks in a template: {shown(value)}"
+            hint = 'another program wrote it: put a list there, such as [{"name": "Call back"}]'
+            raise RepositoryError(message, hint=hint) from error
 
 
 def word(kind: type[StrEnum], name: str) -> sa.Enum:
