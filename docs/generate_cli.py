@@ -21,13 +21,14 @@ HEAD = """\
 What `--help` says of each command. `T` stands for a ticket number (`7`, or `'#7'`) or a guid; values of a fixed
 list, such as priorities, are understood in lower case too.
 
-Three options are the same everywhere, before or after the name of the command:
+Four options are the same everywhere, before or after the name of the command:
 
 | Option          | Meaning                                                                                     |
 | --------------- | ------------------------------------------------------------------------------------------- |
 | `--config FILE` | The [configuration](configuration.md): else that of `TICKETCORE_CONFIG`, else `./config.yaml`. |
 | `--by NAME`     | Who acts. By default what `TICKETCORE_BY` says, then the login name.                        |
 | `--json`        | Print data as JSON, and nothing else on standard output.                                    |
+| `--no-plugins`  | Load no plugins but the built-in ones.                                                      |
 
 Exit status:
 

@@ -20,6 +20,23 @@ email:
 timezone: Europe/Berlin
 """
 
+INTERRUPTED = """\
+import os
+import signal
+from ticketcore import hookimpl
+
+asked = 0
+
+@hookimpl
+def ticketcore_validate(change):
+    global asked
+    if {about}:
+        asked += 1
+        for _ in range({times} if asked == {question} else 0):
+            os.kill(os.getpid(), signal.SIGINT)
+    return []
+"""
+
 Run = Callable[..., Result]
 Data = Callable[..., Any]
 
@@ -74,3 +91,13 @@ def data(done: Callable[..., str]) -> Data:
         return json.loads(done("--json", *args, stdin=stdin))
 
     return data
+
+
+@pytest.fixture
+def interrupt(install: Callable[[str, str], Path]) -> Callable[..., None]:
+    """Install a policy that is asked ``about`` some changes, and presses control-C in one of these questions."""
+
+    def interrupt(about: str, *, question: int, times: int = 1) -> None:
+        install("interrupter", INTERRUPTED.format(about=about, question=question, times=times))
+
+    return interrupt

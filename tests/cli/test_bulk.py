@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,25 +15,9 @@ from ticketcore.services.bulk import OPERATIONS
 Run = Callable[..., Result]
 Data = Callable[..., Any]
 Done = Callable[..., str]
-Install = Callable[[str, str], Path]
+Interrupt = Callable[..., None]
 
-INTERRUPTED = """\
-import os
-import signal
-from ticketcore import hookimpl
-
-asked = 0
-
-@hookimpl
-def ticketcore_validate(change):
-    global asked
-    if change.before is not None:
-        asked += 1
-        for _ in range({times} if asked == 2 else 0):
-            os.kill(os.getpid(), signal.SIGINT)
-    return []
-"""
-"""A policy in whose second question somebody presses control-C."""
+OF_WHAT_IS_THERE = "change.before is not None"
 
 
 @pytest.fixture
@@ -202,8 +185,10 @@ def test_no_tickets(done: Done, data: Data) -> None:
 
 
 @pytest.mark.usefixtures("filled")
-def test_an_interruption_finishes_the_ticket_and_tells_what_was_done(run: Run, data: Data, install: Install) -> None:
-    install("interrupter", INTERRUPTED.format(times=1))
+def test_an_interruption_finishes_the_ticket_and_tells_what_was_done(
+    run: Run, data: Data, interrupt: Interrupt
+) -> None:
+    interrupt(OF_WHAT_IS_THERE, question=2)
     result = run("bulk", "1", "2", "4", "--set-status", "TRIAGED", "--yes")
     assert (result.exit_code, result.stdout) == (130, "2 changed, 0 unchanged, 0 refused\n")
     assert result.stderr == "Interrupted: 1 of 3 tickets were not looked at.\n"
@@ -211,8 +196,8 @@ def test_an_interruption_finishes_the_ticket_and_tells_what_was_done(run: Run, d
 
 
 @pytest.mark.usefixtures("filled")
-def test_a_second_interruption_ends_it_at_once(run: Run, data: Data, install: Install) -> None:
-    install("interrupter", INTERRUPTED.format(times=2))
+def test_a_second_interruption_ends_it_at_once(run: Run, data: Data, interrupt: Interrupt) -> None:
+    interrupt(OF_WHAT_IS_THERE, question=2, times=2)
     result = run("bulk", "1", "2", "4", "--set-status", "TRIAGED", "--yes", "--json")
     assert result.exit_code == 130
     told = json.loads(result.stdout)
@@ -221,8 +206,8 @@ def test_a_second_interruption_ends_it_at_once(run: Run, data: Data, install: In
 
 
 @pytest.mark.usefixtures("filled")
-def test_an_interrupted_preview_changes_nothing(run: Run, data: Data, install: Install) -> None:
-    install("interrupter", INTERRUPTED.format(times=1))
+def test_an_interrupted_preview_changes_nothing(run: Run, data: Data, interrupt: Interrupt) -> None:
+    interrupt(OF_WHAT_IS_THERE, question=2)
     result = run("bulk", "1", "2", "4", "--set-status", "TRIAGED", "--dry-run")
     assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Nothing was changed.\n")
     assert data("summary")["NEW"] == 3

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import getpass
 import json
-import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -239,38 +233,3 @@ def test_output_that_goes_nowhere(done: Done) -> None:
             ["sh", "-c", f"{program} {command} > /dev/full"], capture_output=True, text=True, check=False
         )
         assert (full.returncode, full.stderr) == (1, "Error: No space left on device\n")
-
-
-def on_a_terminal(*arguments: str, columns: int, env: dict[str, str]) -> str:
-    """Return what a command prints on a terminal that is so wide."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    unset = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "COLORTERM"}
-    environment = {name: value for name, value in os.environ.items() if name not in unset}
-    environment |= {"TERM": "xterm-256color", **env}
-    chunks = []
-    with subprocess.Popen([sys.executable, "-m", "ticketcore", *arguments], stdout=theirs, env=environment):
-        os.close(theirs)
-        with suppress(OSError):  # how Linux says that the other end is closed
-            while chunk := os.read(ours, 65536):
-                chunks.append(chunk)
-    os.close(ours)
-    return b"".join(chunks).decode()
-
-
-def test_tables_fit_the_terminal_in_colour(done: Done) -> None:
-    done("create", "word " * 30, "--priority", "HIGH", "--assign-to", "somebody@example.com")
-    text = on_a_terminal("list", columns=90, env={})
-    assert "\x1b[31mHIGH" in text
-    plain = click.unstyle(text).splitlines()
-    assert max(map(len, plain)) <= 90
-    assert " ".join(plain).count("word") == 30
-    assert max(map(len, click.unstyle(on_a_terminal("read", "1", columns=50, env={})).splitlines())) <= 50
-
-
-def test_no_color_is_honoured(done: Done) -> None:
-    done("create", "Printer", "--priority", "HIGH")
-    for arguments in (["list"], ["read", "1"]):
-        text = on_a_terminal(*arguments, columns=90, env={"NO_COLOR": "1"})
-        assert "HIGH" in text
-        assert "\x1b" not in text

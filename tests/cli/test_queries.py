@@ -93,6 +93,9 @@ def test_search(run: Run, done: Done, data: Data) -> None:
     first = run("search", "printer", "--limit", "1")
     assert first.stderr == "There are more tickets; for the next ones repeat with: --after 2\n"
     assert subjects(data("search", "printer", "--limit", "1", "--after", "#2")) == ["Printer on fire"]
+    assert subjects(data("list", "--search", "printer")) == ["Printer on fire", "Printer out of paper"]
+    assert subjects(data("list", "--search", "PAPER", "--type", "USER")) == ["Printer out of paper"]
+    assert data("list", "--search", "insurance") == []
     assert run("search").exit_code == 2
     refused = run("search", "?!")
     assert (refused.exit_code, refused.stdout) == (1, "")

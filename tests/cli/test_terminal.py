@@ -213,15 +213,27 @@ def test_the_width_may_be_said() -> None:
     assert max(map(width, lines)) <= 60
 
 
+def test_tables_fit_the_terminal_in_colour(done: Done) -> None:
+    done("create", "word " * 30, "--priority", "HIGH", "--assign-to", "somebody@example.com")
+    text = shown("list", columns=90)
+    assert "\x1b[31mHIGH" in text
+    lines = plain(text).splitlines()
+    assert max(map(width, lines)) <= 90
+    assert " ".join(lines).count("word") == 30
+    assert max(map(width, plain(shown("read", "1", columns=50)).splitlines())) <= 50
+
+
 # What is coloured.
 
 
 @pytest.mark.usefixtures("filled")
 def test_colour_is_for_terminals(done: Done) -> None:
     commands = [["list"], ["read", "1"], ["bulk", "1", "--set-priority", "LOW", "--dry-run"]]
-    for text in (*shown_all(commands, NO_COLOR="1"), *shown_all(commands, TERM="dumb")):
+    without = shown_all(commands, NO_COLOR="1")
+    for text in (*without, *shown_all(commands, TERM="dumb")):
         assert "HIGH" in text
         assert not re.search(r"\x1b\[[0-9;]*m", text)
+    assert "\x1b" not in "".join(without[:2])  # the bar of bulk moves the cursor
     coloured, data = shown_all([["list"], ["list", "--json"]], NO_COLOR="")
     assert "\x1b[31mHIGH" in coloured
     assert "\x1b" not in data + done("list")

@@ -18,24 +18,10 @@ from click.testing import Result
 Run = Callable[..., Result]
 Data = Callable[..., Any]
 Done = Callable[..., str]
-Install = Callable[[str, str], Path]
+Interrupt = Callable[..., None]
 
-INTERRUPTED = """\
-import os
-import signal
-from ticketcore import hookimpl
-
-asked = 0
-
-@hookimpl
-def ticketcore_validate(change):
-    global asked
-    asked += change.after.subject == "ticket 3"
-    if change.after.subject == "ticket 3" and asked == {time}:
-        os.kill(os.getpid(), signal.SIGINT)
-    return []
-"""
-"""A policy that is asked about each ticket twice, when it is checked and when it is written, and is interrupted."""
+OF_ONE_TICKET = "change.after.subject == 'ticket 3'"
+"""What a policy is asked about twice: when the ticket is checked, and when it is written."""
 
 
 @pytest.fixture
@@ -198,8 +184,8 @@ def test_warnings_are_no_data(done: Done, data: Data, other: Run) -> None:
 MANY = "".join(f"{json.dumps({'subject': f'ticket {number}'})}\n" for number in range(250))
 
 
-def test_an_interruption_finishes_the_batch_and_the_next_import_goes_on(run: Run, install: Install) -> None:
-    install("interrupter", INTERRUPTED.format(time=2))
+def test_an_interruption_finishes_the_batch_and_the_next_import_goes_on(run: Run, interrupt: Interrupt) -> None:
+    interrupt(OF_ONE_TICKET, question=2)
     result = run("import", "-", stdin=MANY)
     assert (result.exit_code, result.stderr) == (130, "Interrupted: import the file again to go on.\n")
     assert result.stdout == "200 tickets imported\n"
@@ -207,8 +193,8 @@ def test_an_interruption_finishes_the_batch_and_the_next_import_goes_on(run: Run
     assert (result.exit_code, result.stdout) == (0, "50 tickets imported, 200 were there already\n")
 
 
-def test_an_interruption_while_the_file_is_checked_imports_nothing(run: Run, data: Data, install: Install) -> None:
-    install("interrupter", INTERRUPTED.format(time=1))
+def test_an_interruption_while_the_file_is_checked_imports_nothing(run: Run, data: Data, interrupt: Interrupt) -> None:
+    interrupt(OF_ONE_TICKET, question=1)
     result = run("import", "-", stdin=MANY)
     assert (result.exit_code, result.stdout) == (130, "0 tickets imported\n")
     assert data("list") == []

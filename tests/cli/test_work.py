@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from click.testing import Result
 
 Run = Callable[..., Result]
@@ -285,37 +284,3 @@ def test_the_history_can_be_read(done: Done, data: Data) -> None:
         ["SCORE_SET", "3"],
         ["SCORE_SET", "3 → 5"],
     ]
-
-
-@pytest.fixture
-def statements() -> Iterator[list[str]]:
-    """Return a list to which every statement is added that goes to a database."""
-    found: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        found.append(statement)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", note)
-    yield found
-    sa.event.remove(sa.Engine, "before_cursor_execute", note)
-
-
-@pytest.mark.parametrize("form", [[], ["--json"]], ids=["card", "json"])
-def test_a_card_takes_a_fixed_number_of_statements(done: Done, statements: list[str], form: list[str]) -> None:
-    def count() -> int:
-        statements.clear()
-        done("read", "1", *form)
-        return len([one for one in statements if one.lstrip().upper().startswith("SELECT")])
-
-    def grow(times: int) -> None:
-        for n in range(times):
-            done("add-person", f"P {n}", f"p{times}.{n}@example.com")
-            done("add-task", "1", f"task {n}", "--assign-to", f"p{times}.{n}@example.com")
-            done("log-time", "1", "5", "--person", f"p{times}.{n}@example.com")
-            done("comment", "1", f"comment {n}")
-
-    done("assign", "1", "zoe")
-    grow(1)
-    few = count()
-    grow(5)
-    assert 0 < few == count() <= 10

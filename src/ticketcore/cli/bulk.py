@@ -10,9 +10,9 @@ from attrs import frozen
 
 from ticketcore.cli.base import command, with_session
 from ticketcore.cli.filters import with_filter
-from ticketcore.cli.main import INTERRUPTED
-from ticketcore.cli.options import PRIORITY, REFERENCE, STATUS, TYPE, given_text
-from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
+from ticketcore.cli.main import INTERRUPTED, PARTLY
+from ticketcore.cli.options import PRIORITY, REFERENCE, STANDARD, STATUS, TYPE, given_text
+from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say, tickets_counted
 from ticketcore.cli.progress import interruptible, progress_shown
 from ticketcore.errors import TicketcoreError
 from ticketcore.serde import to_plain
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from ticketcore.services.bulk import BulkOutcome, Picked
     from ticketcore.services.filters import Filters
 
-_PARTLY = 5
-_STANDARD = "-"
 _SHOWN = 20
 """The most tickets that a preview lists before it asks."""
 
@@ -100,20 +98,20 @@ def bulk(
     The exit status is 5 if some were refused and others were not. Control-C finishes the ticket that is being
     changed, and tells which ones were.
     """
-    if given["comment"] == _STANDARD and _STANDARD in tickets:
+    if given["comment"] == STANDARD and STANDARD in tickets:
         message = "standard input is either the comment, or names the tickets"
         raise click.UsageError(message)
     call, values = _operation(given)
     picked = _picked(session, tickets, filters, everything=everything)
     asks = bool(picked) and not (yes or dry_run)
     if asks and (session.json or not (sys.stdin.isatty() and sys.stderr.isatty())):
-        message = f"this is for {_many(picked)}: repeat it with --yes, or with --dry-run to see what would happen"
-        raise click.UsageError(message)
+        message = f"this is for {tickets_counted(len(picked))}: repeat it with --yes, "
+        raise click.UsageError(f"{message}or with --dry-run to see what would happen")
     work = _Work(session, call, values, picked)
     if asks:
         preview = work.preview()
         _preview(session, preview)
-        if not click.confirm(f"Change {_many(preview.of(BulkResult.DONE))}?", err=True):
+        if not click.confirm(f"Change {tickets_counted(len(preview.of(BulkResult.DONE)))}?", err=True):
             note("Nothing was changed.")
             click.get_current_context().exit(1)
     report = work.preview() if dry_run else work.run()
@@ -163,13 +161,9 @@ def _picked(session: Session, tickets: Sequence[str], filters: Filters, *, every
     if bool(tickets) + bool(filters) + everything != 1:
         message = "say which tickets: name them, or choose them by options such as --status, or give --all"
         raise click.UsageError(message)
-    named = [word for ticket in tickets for word in (given_text(ticket).split() if ticket == _STANDARD else [ticket])]
+    named = [word for ticket in tickets for word in (given_text(ticket).split() if ticket == STANDARD else [ticket])]
     references = [REFERENCE.convert(word, None, None) for word in named]
     return session.desk.bulk.select(references) if tickets else session.desk.bulk.select(**filters)
-
-
-def _many(picked: Sequence[object]) -> str:
-    return f"{len(picked)} ticket{'' if len(picked) == 1 else 's'}"
 
 
 @frozen
@@ -226,7 +220,8 @@ class _Work:
                 note(f"Error: ticket {outcome.ticket_number}: {outcome.reason}")
         say(_counts(report, "would change" if dry_run else "changed"))
         if not report.complete:
-            note(f"Interrupted: {len(self.picked) - len(report.outcomes)} of {_many(self.picked)} were not looked at.")
+            left = len(self.picked) - len(report.outcomes)
+            note(f"Interrupted: {left} of {tickets_counted(len(self.picked))} were not looked at.")
 
 
 def _preview(session: Session, report: BulkReport) -> None:
@@ -245,12 +240,11 @@ def _status(report: BulkReport) -> int:
     refused = len(report.of(BulkResult.REFUSED))
     if not report.complete:
         return INTERRUPTED
-    return 0 if not refused else 1 if refused == len(report.outcomes) else _PARTLY
+    return 0 if not refused else 1 if refused == len(report.outcomes) else PARTLY
 
 
 def _print_outcomes(session: Session, outcomes: Sequence[BulkOutcome]) -> None:
-    assignees = {value for one in outcomes for value in one.changes.get("assigned_to", ()) if value}
-    names = session.desk.people.names(assignees) if assignees else {}
+    names = session.desk.people.names(value for one in outcomes for value in one.changes.get("assigned_to", ()))
     columns = (Column("#", right=True), Column("Result"), Column("Subject", wrap=True), Column("What", wrap=True))
     rows = ((one.ticket_number, _WORDS[one.result], one.subject, one.reason or _what(one, names)) for one in outcomes)
     print_table(columns, rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from ticketcore.cli.base import command, shared
-from ticketcore.cli.output import Column, print_json, print_table, render, say, text
+from ticketcore.cli.output import Column, print_heading, print_json, print_table, say
 
 
 @command("demo", "ticketcore demo", "ticketcore demo --folder /tmp/desk")
@@ -55,15 +55,15 @@ def demo(folder: Path) -> None:
             }
         )
         return
-    _head("Tickets")
+    print_heading("Tickets")
     print_tickets(result.tickets, result.names, lambda ticket: result.sla[ticket.guid])
-    _head("How many are in each status")
+    print_heading("How many are in each status")
     print_summary(result.summary)
-    _head(f"The history of ticket {result.trail_of.ticket_number}: {result.trail_of.subject}")
+    print_heading(f"The history of ticket {result.trail_of.ticket_number}: {result.trail_of.subject}")
     print_table(HISTORY_COLUMNS, (history_row(row, result.names, UTC) for row in result.trail))
-    _head("A move that the workflow refuses")
+    print_heading("A move that the workflow refuses")
     say(result.refused)
-    _head("Mails that went out")
+    print_heading("Mails that went out")
     print_table(
         (Column("Sent"), Column("To", wrap=True), Column("Event"), Column("Subject", wrap=True)),
         ((when(sent, UTC), to, event, subject) for sent, to, event, subject in result.mails),
@@ -77,8 +77,3 @@ def demo(folder: Path) -> None:
     program = "ticketcore" if shutil.which("ticketcore") else shlex.quote(os.path.relpath(typed))
     for arguments in (f"read {number}", f"history {number}", "overdue"):
         click.echo(f"  {program} --config {config} {arguments}")
-
-
-def _head(title: str) -> None:
-    click.echo()
-    render(text(title, "bold"))

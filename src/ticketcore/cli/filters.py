@@ -1,4 +1,4 @@
-"""The options that choose tickets, for the commands that do something with many of them."""
+"""The options that choose tickets, for the commands that list many of them or do something with them."""
 
 from __future__ import annotations
 

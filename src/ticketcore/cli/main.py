@@ -134,6 +134,9 @@ COMMANDS: Table = {
     },
 }
 
+PARTLY = 5
+"""The exit status where something was done with some of many, and failed with others."""
+
 INTERRUPTED = 130
 COMPLETE = "_TICKETCORE_COMPLETE"
 """The variable by which the script of ticketcore completion asks what completes a line."""

@@ -46,6 +46,9 @@ class FixedList(click.Choice[str]):
         return f"{value!r} is not one of {', '.join(self.choices)}"
 
 
+STANDARD = "-"
+"""What stands for standard input, or output, in the place of a file or a text."""
+
 PRIORITY = FixedList(Priority)
 STATUS = FixedList(Status)
 TYPE = FixedList(TicketType)
@@ -81,7 +84,7 @@ def limit_option(what: str) -> Callable[[Callable[..., Any]], Callable[..., Any]
 
 def given_text(value: str) -> str:
     """Return what was typed as a TEXT; ``-`` stands for standard input."""
-    if value != "-":
+    if value != STANDARD:
         return value
     try:
         return sys.stdin.buffer.read().decode().rstrip("\r\n")

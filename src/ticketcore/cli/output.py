@@ -71,6 +71,11 @@ def note_lines(*lines: str) -> None:
         click.echo(clean(line), err=True)
 
 
+def tickets_counted(count: int) -> str:
+    """Return in words how many tickets that are."""
+    return f"{count} ticket{'' if count == 1 else 's'}"
+
+
 def print_json(value: object) -> None:
     """Print plain data as JSON."""
     unicode = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "") == "utf8"
@@ -185,3 +190,20 @@ def render(*parts: RenderableType) -> None:
     with target.capture() as captured:
         target.print(*parts, sep="\n")
     click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def print_heading(heading: str) -> None:
+    """Print a heading, with an empty line above it."""
+    click.echo()
+    render(text(heading, "bold"))
+
+
+def print_text(value: str, indent: str = "") -> None:
+    """Print a text of several lines, each of them behind ``indent``."""
+    from rich.padding import Padding
+
+    target = console()
+    if target.is_terminal:
+        target.print(Padding(text(value), (0, 0, 0, len(indent))))
+    else:
+        click.echo("\n".join(f"{indent}{line}" for line in clean(value).split("\n")))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketcore.cli.base import command, with_session
+from ticketcore.cli.main import PARTLY
 from ticketcore.cli.options import (
     ANY_PRIORITY,
     ANY_TYPE,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from ticketcore.cli.session import Session
 
 _LARGEST_ID = 2**31 - 1
-_PARTLY = 5
 _ANY = "any"
 
 
@@ -289,4 +289,4 @@ def check_escalations(session: Session, package: str | None, *, escalate: bool) 
                 note(f"Error: ticket {ticket.ticket_number}: {line}")
     session.show_tickets(done, "No tickets escalated.")
     if len(done) < len(due):
-        click.get_current_context().exit(_PARTLY if done else 1)
+        click.get_current_context().exit(PARTLY if done else 1)

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from ticketcore.cli.base import command, with_session
+from ticketcore.cli.filters import with_filter
 from ticketcore.cli.options import (
-    PRIORITY,
     REFERENCE,
     STATUS,
-    TYPE,
     FixedList,
     limit_option,
     package_filter,
     ticket_argument,
 )
-from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
+from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say, tickets_counted
 from ticketcore.domain.history import Action, CommentField, HistoryEntry
 from ticketcore.domain.timing import logged_in_words
 from ticketcore.services.queries import SORTS
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from ticketcore.cli.session import Session
     from ticketcore.desk import Desk
     from ticketcore.domain.ticket import Ticket
+    from ticketcore.services.filters import Filters
 
 
 @command("history", "ticketcore history 7")
@@ -114,14 +114,7 @@ def _date(value: str, zone: tzinfo) -> str:
     "ticketcore list --status NEW --status TRIAGED --sort -priority",
     "ticketcore list --package CORE --created-after 2026-05-01 --limit 20 --after 120",
 )
-@package_filter
-@click.option("--status", type=STATUS, multiple=True, help="Only this status; repeatable.")
-@click.option("--priority", type=PRIORITY, multiple=True, help="Only this priority; repeatable.")
-@click.option("--assignee", metavar="USER", help="Only this one's; \"\" for nobody's.")
-@click.option("--project", help='Only this project; "" for tickets without one.')
-@click.option("--type", "ticket_type", type=TYPE, multiple=True, help="Only this type; repeatable.")
-@click.option("--created-after", metavar="DATE", help="Only tickets created at or after it (ISO 8601).")
-@click.option("--created-before", metavar="DATE", help="Only tickets created before it (ISO 8601).")
+@with_filter
 @click.option(
     "--sort",
     type=FixedList([*SORTS, *(f"-{name}" for name in SORTS)]),
@@ -133,38 +126,12 @@ def _date(value: str, zone: tzinfo) -> str:
 @limit_option("tickets to list")
 @click.option("--after", metavar="T", type=REFERENCE, help="Go on behind this ticket: the last one of the page before.")
 @with_session
-def list_tickets(
-    session: Session,
-    *,
-    package: str | None,
-    status: tuple[str, ...],
-    priority: tuple[str, ...],
-    assignee: str | None,
-    project: str | None,
-    ticket_type: tuple[str, ...],
-    created_after: str | None,
-    created_before: str | None,
-    sort: str,
-    limit: int,
-    after: str | None,
-) -> None:
+def list_tickets(session: Session, *, filters: Filters, sort: str, limit: int, after: str | None) -> None:
     """List tickets, filtered and page by page.
 
     When there are more, a line on standard error says how to get them.
     """
-    found = session.desk.queries.get_tickets_by_filter(
-        package,
-        status or None,
-        priority or None,
-        assignee,
-        project=project,
-        ticket_type=ticket_type or None,
-        created_after=created_after,
-        created_before=created_before,
-        sort=sort,
-        limit=limit + 1,
-        after=after,
-    )
+    found = session.desk.queries.get_tickets_by_filter(**filters, sort=sort, limit=limit + 1, after=after)
     _show_page(session, found, limit)
 
 
@@ -276,4 +243,4 @@ def breach_count(session: Session, package: str | None) -> None:
     if session.json:
         print_json({"breach_count": count})
     else:
-        say(f"{count} ticket{'' if count == 1 else 's'} missed an SLA target")
+        say(f"{tickets_counted(count)} missed an SLA target")

@@ -9,17 +9,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import click
 
 from ticketcore.cli.base import command, with_session
+from ticketcore.cli.main import PARTLY
 from ticketcore.cli.options import FixedList, package_filter
 from ticketcore.cli.output import NONE, Column, note, print_json, print_table, say
-from ticketcore.cli.session import when
 from ticketcore.domain.recurrence import TICKET, CatchUp, Occurrence, Schedule
 from ticketcore.errors import RejectedError
 from ticketcore.serde import to_plain
 
 if TYPE_CHECKING:
     from ticketcore.cli.session import Session
-
-_PARTLY = 5
 
 
 @command("add-recurring", 'ticketcore add-recurring MONDAY_CHECK "0 9 * * 1" --timezone Europe/Berlin')
@@ -97,7 +95,7 @@ def check_recurring(session: Session, *, dry_run: bool) -> None:
     if others and not session.json:
         say(f"{others} made besides, which are no tickets.")
     if outcome.failures:
-        click.get_current_context().exit(_PARTLY if outcome.made else 1)
+        click.get_current_context().exit(PARTLY if outcome.made else 1)
 
 
 @command("cancel-recurring", "ticketcore cancel-recurring 019c0000-0000-7000-8000-000000000000")
@@ -162,6 +160,8 @@ def _runs(session: Session, schedule: Schedule) -> str:
 
 def _at(session: Session, schedule: Schedule, instant: datetime | None) -> str:
     """Return an instant as people of the schedule's zone read it."""
+    from ticketcore.cli.session import when
+
     try:
         zone: tzinfo = ZoneInfo(schedule.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # it was known when it was stored

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from ticketcore.cli.base import command, with_session
-from ticketcore.cli.options import PRIORITY, REQUESTED_BY_TYPE, TYPE, package_filter
+from ticketcore.cli.options import PRIORITY, REQUESTED_BY_TYPE, STANDARD, TYPE, package_filter
 from ticketcore.cli.output import NONE, Column, print_json, say
 from ticketcore.cli.tickets import created_words
 from ticketcore.domain.template import Template
@@ -36,7 +36,7 @@ def add_template(session: Session, file: str, *, replace: bool) -> None:
     """
     from ticketcore.config.templates import read_templates
 
-    source: Path | BinaryIO = sys.stdin.buffer if file == "-" else Path(file)
+    source: Path | BinaryIO = sys.stdin.buffer if file == STANDARD else Path(file)
     found = read_templates(source)
     existing = "replace" if replace else "refuse"
     with found.located():

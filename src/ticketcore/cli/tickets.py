@@ -8,7 +8,7 @@ import click
 
 from ticketcore.cli.base import command, with_session
 from ticketcore.cli.options import PRIORITY, REQUESTED_BY_TYPE, TYPE, ticket_argument
-from ticketcore.cli.output import NONE, clean, console, print_facts, print_json, render, text
+from ticketcore.cli.output import NONE, print_facts, print_heading, print_json, print_text, render, text
 from ticketcore.domain.sla import overdue
 from ticketcore.domain.ticket import Ticket
 from ticketcore.serde import to_plain
@@ -166,18 +166,18 @@ def _print_card(
     print_facts(_facts(session, ticket, people, minutes))
     if ticket.description:
         click.echo()
-        _print_text(ticket.description, "")
+        print_text(ticket.description)
     if ticket.problem_analysis:
-        _print_heading("Analysis")
-        _print_text(ticket.problem_analysis, "")
+        print_heading("Analysis")
+        print_text(ticket.problem_analysis)
     if tasks:
-        _print_heading(f"Tasks ({sum(task.is_open for task in tasks)} of {len(tasks)} to do)")
+        print_heading(f"Tasks ({sum(task.is_open for task in tasks)} of {len(tasks)} to do)")
         from ticketcore.cli.work import print_tasks
 
         print_tasks(tasks, people)
     if shown:
         few = len(shown) < len(comments)
-        _print_heading(f"Comments (last {len(shown)} of {len(comments)})" if few else f"Comments ({len(shown)})")
+        print_heading(f"Comments (last {len(shown)} of {len(comments)})" if few else f"Comments ({len(shown)})")
     for comment in shown:
         print_comment(session, comment, people)
 
@@ -211,11 +211,6 @@ def _facts(session: Session, ticket: Ticket, people: Mapping[str, str], minutes:
     return facts
 
 
-def _print_heading(heading: str) -> None:
-    click.echo()
-    render(text(heading, "bold"))
-
-
 def _target(session: Session, ticket: Ticket, deadline: datetime | None, *, met: bool | None) -> str:
     if deadline is None:
         return NONE
@@ -235,14 +230,4 @@ def print_comment(session: Session, comment: Comment, people: Mapping[str, str])
     internal = ", internal" if comment.is_internal else ""
     author = people.get(comment.commented_by, comment.commented_by)
     render(text(f"{author}, {session.when(comment.created_date)}{internal}:", "bold"))
-    _print_text(comment.text, "  ")
-
-
-def _print_text(value: str, indent: str) -> None:
-    from rich.padding import Padding
-
-    target = console()
-    if target.is_terminal:
-        target.print(Padding(text(value), (0, 0, 0, len(indent))))
-    else:
-        click.echo("\n".join(f"{indent}{line}" for line in clean(value).split("\n")))
+    print_text(comment.text, "  ")

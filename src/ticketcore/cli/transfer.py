@@ -16,8 +16,8 @@ import click
 from ticketcore.cli.base import command, with_session
 from ticketcore.cli.filters import with_filter
 from ticketcore.cli.main import INTERRUPTED
-from ticketcore.cli.options import FixedList
-from ticketcore.cli.output import note, print_json, say
+from ticketcore.cli.options import STANDARD, FixedList
+from ticketcore.cli.output import note, print_json, say, tickets_counted
 from ticketcore.cli.progress import interruptible, progress_shown
 from ticketcore.serde import to_plain
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ticketcore.services.filters import Filters
     from ticketcore.services.importing import ImportReport
 
-_STANDARD = "-"
 _LINES, _CSV = "jsonl", "csv"
 _STEPS = {"checking": "Checking", "writing": "Writing", "linking": "Linking"}
 
@@ -37,7 +36,7 @@ _STEPS = {"checking": "Checking", "writing": "Writing", "linking": "Linking"}
     "ticketcore export open.csv --status NEW --status IN_PROGRESS",
     "ticketcore export - --package CORE | gzip > core.jsonl.gz",
 )
-@click.argument("file", metavar="[FILE]", default=_STANDARD, type=click.Path(dir_okay=False, allow_dash=True))
+@click.argument("file", metavar="[FILE]", default=STANDARD, type=click.Path(dir_okay=False, allow_dash=True))
 @click.option(
     "--format",
     "kind",
@@ -57,7 +56,7 @@ def export(session: Session, *, file: str, kind: str | None, force: bool, filter
     transfer = session.desk.transfer
     as_csv = (kind or (_CSV if file.lower().endswith(".csv") else _LINES)) == _CSV
     write = transfer.write_csv if as_csv else transfer.write_lines
-    if file == _STANDARD:
+    if file == STANDARD:
         if session.json and as_csv:
             message = "--json and --format csv exclude each other"
             raise click.UsageError(message)
@@ -68,7 +67,7 @@ def export(session: Session, *, file: str, kind: str | None, force: bool, filter
     if session.json:
         print_json({"file": file, "tickets": count})
     else:
-        say(f"{_many(count)} written to {file}")
+        say(f"{tickets_counted(count)} written to {file}")
 
 
 @contextmanager
@@ -143,7 +142,7 @@ def _opened(file: str) -> Iterator[BinaryIO]:
             yield source
         return
     with tempfile.TemporaryFile() as kept:
-        if file == _STANDARD:
+        if file == STANDARD:
             shutil.copyfileobj(sys.stdin.buffer, kept)
         else:
             with Path(file).open("rb") as source:
@@ -152,12 +151,8 @@ def _opened(file: str) -> Iterator[BinaryIO]:
 
 
 def _imported(report: ImportReport, *, dry_run: bool) -> str:
-    words = [f"{_many(report.created)} {'can be imported' if dry_run else 'imported'}"]
+    words = [f"{tickets_counted(report.created)} {'can be imported' if dry_run else 'imported'}"]
     words += [f"{report.present} were there already"] if report.present else []
     words += [f"{report.links} links"] if report.links else []
     words += [f"{len(report.renumbered)} got a new number"] if report.renumbered else []
     return ", ".join(words)
-
-
-def _many(count: int) -> str:
-    return f"{count} ticket{'' if count == 1 else 's'}"

@@ -10,7 +10,20 @@ import click
 
 from ticketcore.cli.base import command, with_session
 from ticketcore.cli.options import ticket_argument
-from ticketcore.cli.output import NONE, Column, clean, console, print_facts, print_json, print_table, render, say, text
+from ticketcore.cli.output import (
+    NONE,
+    Column,
+    clean,
+    console,
+    print_facts,
+    print_heading,
+    print_json,
+    print_table,
+    print_text,
+    render,
+    say,
+    text,
+)
 from ticketcore.domain.restoring import Difference, TaskDifference
 from ticketcore.serde import to_plain
 
@@ -106,19 +119,14 @@ def _print_version(session: Session, found: TicketVersion) -> None:
     )
     for title, value in (("Description", was.description), ("Analysis", was.problem_analysis)):
         if value:
-            _head(title)
-            click.echo(clean(value))
+            print_heading(title)
+            print_text(value)
     if found.tasks:
-        _head("Tasks")
+        print_heading("Tasks")
         print_table(_TASK_COLUMNS, ((one.name, one.status, people.get(one.assigned_to, NONE)) for one in found.tasks))
-    _head("History")
+    print_heading("History")
     acting = people_in(session.desk, found.history)
     print_table(HISTORY_COLUMNS, (history_row(row, acting, session.desk.zone) for row in found.history))
-
-
-def _head(title: str) -> None:
-    click.echo()
-    render(text(title, "bold"))
 
 
 @command("diff-versions", "ticketcore diff-versions 7 1 3")

@@ -111,8 +111,7 @@ def show_task(session: Session, task: Task, sentence: str) -> None:
 
 def task_names(session: Session, found: Sequence[Task]) -> dict[str, str]:
     """Return what to show for each assignee of tasks."""
-    assignees = {task.assigned_to for task in found if task.assigned_to}
-    return session.desk.people.names(assignees) if assignees else {}
+    return session.desk.people.names(task.assigned_to for task in found)
 
 
 def task_data(session: Session, found: Sequence[Task]) -> list[dict[str, Any]]:
