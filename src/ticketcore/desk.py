@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -26,7 +27,7 @@ from ticketcore.domain.query import Order, Query
 from ticketcore.domain.sla import describe
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.workflow import Workflow
-from ticketcore.errors import ConfigError, Problem
+from ticketcore.errors import ConfigError, Problem, RepositoryError
 from ticketcore.groups import Groups, once
 from ticketcore.ports.repository import Repository, StoreStatus
 from ticketcore.ports.system import Clock, Ids
@@ -37,14 +38,20 @@ from ticketcore.services.sla import SlaSettings
 
 if TYPE_CHECKING:
     from ticketcore.adapters.rendering import JinjaRenderer
+    from ticketcore.domain.flaws import Flaw
     from ticketcore.extensions import Extensions
     from ticketcore.plugin.manager import PluginManager
+    from ticketcore.ports.adoption import Adoption
     from ticketcore.ports.extension import Amendment, Verdict
+    from ticketcore.ports.migration import Downgrade
     from ticketcore.ports.provider import Provider
     from ticketcore.ports.render import Placeholders
     from ticketcore.ports.scheduler import Job, Watch
     from ticketcore.ports.workflow import WorkflowEngine, Workflows
     from ticketcore.services.jobs import Figures
+
+_ENGINES = frozenset({"sqlite", "postgresql", "mariadb", "mysql"})
+"""The stores that come with ticketcore, by the scheme of their URLs."""
 
 
 class Desk(Groups):
@@ -117,12 +124,11 @@ class Desk(Groups):
         if not scheme or scheme == url:
             example = "sqlite:///ticketcore.db"
             raise ConfigError([Problem("database.url", f"{url!r} is no database URL; expected one such as {example}")])
-        if scheme == "sqlite":
+        if scheme in _ENGINES:
             # The built-in store needs no look at the installed plugins, which would cost every command 30 ms.
             from ticketcore.adapters.sql.repository import SqlRepository
 
-            folder = Path(url.removeprefix("sqlite:///")).parent
-            makes_folder = not folder.is_dir() and is_default_database(self.config)
+            makes_folder = is_default_database(self.config) and not Path(url.removeprefix("sqlite:///")).parent.is_dir()
             return SqlRepository(url, timeout=self.config.database.timeout, makes_folder=makes_folder)
         return self.extensions.repository(url, self.config.database.timeout)
 
@@ -186,7 +192,7 @@ class Desk(Groups):
     def _changes(self) -> Changes:
         return Changes(
             repository=self._store,
-            clock=self.clock,
+            clock=_StoreClock(self),
             ids=self.ids,
             policies=_LazyPolicies(self),
             sla=self._sla_settings,
@@ -230,6 +236,13 @@ class Desk(Groups):
         from ticketcore.adapters.rendering import JinjaRenderer
 
         return JinjaRenderer(self.config.templates.root, self.extensions.template_folders())
+
+    @once
+    def _made_by(self) -> str:
+        """What this version calls itself in the files that it writes."""
+        from ticketcore import __version__
+
+        return f"ticketcore {__version__}"
 
     # The system around the operations.
 
@@ -280,6 +293,70 @@ class Desk(Groups):
             SchemaError: the store holds something else, or a newer schema.
         """
         return self.repository.upgrade()
+
+    def check_store(self) -> list[Flaw]:
+        """Return where the schema of the store is not the one that this version makes.
+
+        Raises:
+            SchemaError: it is one of another version, or the store is not made yet.
+            RepositoryError: this kind of store has no schema.
+        """
+        from ticketcore.services.schema import migratable
+
+        return migratable(self.repository).differences()
+
+    def preview_downgrade(self, revision: str) -> Downgrade:
+        """Return what it would mean to go back to an older schema, without changing anything.
+
+        Args:
+            revision: the schema, such as "0004".
+
+        Raises:
+            RejectedError: there is no such schema, or the store is older.
+            SchemaError: the store holds something else or a newer schema, or is not made yet.
+            RepositoryError: this kind of store has no schema.
+        """
+        from ticketcore.services.schema import migratable
+
+        return migratable(self.repository).preview_downgrade(revision)
+
+    def downgrade_store(self, revision: str, *, losing: bool = False) -> StoreStatus:
+        """Go back to an older schema, for an older version of ticketcore.
+
+        Args:
+            revision: the schema, such as "0004".
+            losing: whether it may lose what that schema has no place for; else it is refused if there is any.
+
+        Raises:
+            RejectedError: there is no such schema, the store is older, or something would be lost.
+            SchemaError: the store holds something else or a newer schema, or is not made yet.
+            RepositoryError: this kind of store has no schema.
+        """
+        from ticketcore.services.schema import downgrade
+
+        return downgrade(self.repository, revision, losing=losing)
+
+    def adopt_store(self, *, action_by: str, dry_run: bool = False) -> Adoption:
+        """Take over a store whose tables another program has made: look at it, and add what is missing.
+
+        Nothing else is changed; one that is ready stays as it is.
+
+        Args:
+            action_by: who does it; the history of each ticket says so.
+            dry_run: whether to look only.
+
+        Raises:
+            SchemaError: there are no such tables, or, unless ``dry_run``, something has to be put right before.
+            RepositoryError: this kind of store cannot be taken over.
+        """
+        from ticketcore.ports.adoption import Adoptable
+        from ticketcore.services.changes import checked_actor
+
+        actor = checked_actor(action_by)
+        if not isinstance(self.repository, Adoptable):
+            kind = self.config.database.url.partition(":")[0]
+            raise RepositoryError(f"a store of the kind {kind} cannot be adopted", hint="give the URL of a database")
+        return self.repository.adopt(action_by=actor, clock=self.clock, ids=self.ids, dry_run=dry_run)
 
     def jobs(self, watches: Sequence[Watch] = ()) -> list[Job]:
         """Return the jobs that keep the desk going; those with an interval of 0 in the configuration are left out.
@@ -347,6 +424,27 @@ class Desk(Groups):
         """Return how each job is that has ever run, by name."""
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(JobState, order=(Order("name"),)))
+
+
+class _StoreClock:
+    """The clock of a desk, as far as its store keeps instants: one that was adopted may drop what is below a second.
+
+    What is written down with a hash has to be read back as it was.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._is_fine: bool | None = None
+
+    def now(self) -> datetime:
+        """Return the current instant, aware, in UTC."""
+        if self._is_fine is None:
+            from ticketcore.ports.adoption import Adoptable
+
+            store = self._desk.repository
+            self._is_fine = not isinstance(store, Adoptable) or store.keeps_microseconds()
+        now = self._desk.clock.now()
+        return now if self._is_fine else now.replace(microsecond=0)
 
 
 class _LazyPolicies:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ticketcore import __version__
 from ticketcore.desk import Desk
@@ -76,6 +76,7 @@ def examine(desk: Desk, *, timeout: float = 10.0) -> Iterator[Finding]:
         for name in dict.fromkeys((desk.config.ticket.provider, *desk.config.providers)):
             yield from _guarded(f"provider {name}", lambda name=name: _provider(desk, name, timeout))  # type: ignore[misc]
     if _works(lambda: desk.store_status().ready):
+        yield from _guarded("records", lambda: _records(desk))
         yield from _guarded("outbox", lambda: _outbox(desk))
         yield from _guarded("jobs", lambda: _jobs(desk))
         yield from _guarded("schedules", lambda: _schedules(desk))
@@ -230,6 +231,17 @@ def _provider(desk: Desk, name: str, timeout: float) -> Iterator[Finding]:
         yield Finding(f"provider {name}", State.FAILED, str(problem))
     if not problems:
         yield Finding(f"provider {name}", State.OK, "usable")
+
+
+def _records(desk: Desk) -> Iterator[Finding]:
+    """Look at the newest tickets; all of them may be a million."""
+    flaws = desk.store.spot_check()
+    if flaws:
+        more = f", and {len(flaws) - 1} more" if len(flaws) > 1 else ""
+        text = f"{evolve(flaws[0], hint='')}{more}"
+        yield Finding("records", State.FAILED, text, "ticketcore db verify shows all that is wrong")
+    else:
+        yield Finding("records", State.OK, "the newest tickets are sound")
 
 
 _LATE = timedelta(minutes=10)

@@ -176,6 +176,12 @@ class RepositoryBusyError(RepositoryError):
     code = "repository-busy"
 
 
+class RepositoryLostError(RepositoryBusyError):
+    """The connection to the storage broke, and nothing was stored: the same call may succeed at once."""
+
+    code = "repository-lost"
+
+
 class SchemaError(RepositoryError):
     """The database is not one that this version can work with: not ours, older, or newer."""
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ticketcore.services.recurring import Recurring
     from ticketcore.services.signoffs import Signoffs
     from ticketcore.services.sla import Sla, SlaSettings
+    from ticketcore.services.store import Store
     from ticketcore.services.tasks import Tasks
     from ticketcore.services.templates import Templates
     from ticketcore.services.time import TimeLog
@@ -91,6 +92,7 @@ class Groups:
         _dispatcher: once[Dispatcher]
         _notices: once[Notices]
         _sla_settings: once[SlaSettings]
+        _made_by: once[str]
 
     @once
     def tickets(self) -> Tickets:
@@ -223,6 +225,24 @@ class Groups:
         from ticketcore.services.versions import Versions
 
         return Versions(self._changes, self._versioned_kinds)
+
+    @once
+    def store(self) -> Store:
+        """All that is kept: looked through, saved, brought back."""
+        from ticketcore.adapters.cron import CroniterCron
+        from ticketcore.adapters.keys import TemporaryKeys
+        from ticketcore.adapters.sql.backups import SqliteBackups
+        from ticketcore.services.store import Store
+
+        return Store(
+            repository=self.repository,
+            clock=self.clock,
+            cron=CroniterCron(),
+            keys=TemporaryKeys,
+            files=SqliteBackups(),
+            engine=self.config.database.url.partition(":")[0].partition("+")[0],
+            made_by=self._made_by,
+        )
 
     def _versioned_kinds(self) -> dict[str, VersionedKind]:
         """Return the kinds of records of which versions are kept, by name, as plugins register them."""

@@ -1,20 +1,25 @@
-"""From the first schema to the newest one, with a database that is in use: nothing is lost, or happens unasked."""
+"""From every earlier schema to the newest one, with a database that is in use: nothing is lost, or happens unasked."""
 
 from __future__ import annotations
 
+import ast
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from alembic import command
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
 from click.testing import CliRunner, Result
 
+from tests.adapters.old_databases import GUID, PERSON, at_revision, changing, columns, content, make_old, schema
 from ticketcore.adapters.sql.migrate import alembic_config
+from ticketcore.adapters.sql.repository import SqlRepository
 from ticketcore.adapters.sql.tables import REVISIONS
 from ticketcore.cli.main import cli
 from ticketcore.desk import Desk
@@ -22,264 +27,123 @@ from ticketcore.domain.policy import AssignRule, SlaPolicy
 from ticketcore.errors import SchemaError
 
 MakeDesk = Callable[..., Desk]
-
-GUID, PERSON = "01a21015-b6d2-7eea-90a6-2e4ea46dcb2d", "01a21015-b6a2-7888-82ef-a117fb03b809"
-HASHES = [
-    "0ee864d1671008277b619337a232e98a56cba71925e60e1815f4cd3f37c3c8f8",
-    "ce7d0c859cfb42e0edcb354c6da1dc68d2c2bb560e699bf35aa8295e556cfe4e",
-    "7cad15f0e709d63c2aa6a5b9ea9fa3cbc02a5138e82a578739d096c877a559e0",
-]
-CREATED = (
-    '{"subject": "x", "description": "", "status": "NEW", "package": "CORE", "project": "", "priority": "HIGH", '
-    '"ticket_type": "USER", "requested_by": "a", "requested_by_type": "INTERNAL", '
-    '"watchers": ["w@example.com", "v@example.com"], "estimated_date": null}'
-)
-AT, LATER = "2026-11-25 00:23:08.242270", "2026-11-25 00:23:08.278555"
+Run = Callable[..., Result]
 
 
-def history(seq: int, guid: str, action: str, value: str, **other: str) -> tuple[str, dict[str, Any]]:
-    row = {
-        "Guid": guid,
-        "TicketGuid": GUID,
-        "Action": action,
-        "OldValue": None,
-        "NewValue": value,
-        "ActionBy": "a",
-        "Package": "CORE",
-        "ActionDate": AT,
-        "Seq": seq,
-        "Field": "",
-        "Note": "",
-        "PrevHash": HASHES[seq - 2] if seq > 1 else "",
-        "Hash": HASHES[seq - 1],
-    }
-    return "data_ticket_history", row | other
-
-
-ROWS: list[tuple[str, dict[str, Any]]] = [
-    (
-        "data_ticket",
-        {
-            "Guid": GUID,
-            "TicketNumber": 7,
-            "Package": "CORE",
-            "Project": "",
-            "Subject": "x",
-            "Description": "Ünïcödé 日本語 \U0001f3ab",
-            "Status": "NEW",
-            "Priority": "HIGH",
-            "TicketType": "USER",
-            "RequestedBy": "a",
-            "RequestedByType": "INTERNAL",
-            "AssignedTo": PERSON,
-            "ProblemAnalysis": "",
-            "WorkScore": None,
-            "SlaResponseDeadline": "2026-11-25 00:28:08.242270",
-            "SlaResolutionDeadline": "2026-11-25 01:13:08.242270",
-            "SlaResponseMet": "Y",
-            "SlaResolutionMet": None,
-            "CreatedDate": AT,
-            "UpdatedDate": LATER,
-            "Watchers": "w@example.com,v@example.com",
-            "MergedGuids": "",
-            "RowVersion": 2,
-        },
-    ),
-    history(1, "01a21015-b6d2-7eea-90a6-2e4ea46dcb2e", "CREATED", CREATED, Salt="1722e67645244d7c32d42b3df3d54d5e"),
-    history(
-        2,
-        "01a21015-b6d2-7f1e-9d30-07209a6c6ccd",
-        "ASSIGNED",
-        PERSON,
-        Note="auto-assigned by rule 1 (level 5)",
-        Salt="3f32248b657be0208e8cb0dd9a3999d4",
-    ),
-    history(
-        3,
-        "01a21015-b6f6-794c-9e34-b02ddb9ae0ce",
-        "COMMENT_ADDED",
-        "hi",
-        ActionBy="b",
-        ActionDate=LATER,
-        Field="public",
-        Salt="90d4de2c78daf8f7200fd6a57af3f311",
-    ),
-    (
-        "data_ticket_comment",
-        {
-            "Guid": "01a21015-b6f6-77a0-a632-3c6b2cd0584d",
-            "TicketGuid": GUID,
-            "Text": "hi",
-            "CommentedBy": "b",
-            "IsInternal": "N",
-            "Package": "CORE",
-            "CreatedDate": LATER,
-        },
-    ),
-    (
-        "def_ticket_sla",
-        {
-            "Id": 3,
-            "Package": "CORE",
-            "Priority": "HIGH",
-            "TicketType": "",
-            "ResponseMinutes": 5,
-            "ResolutionMinutes": 50,
-            "Calendar": "",
-            "EscalationContact": "",
-            "RaciResponsible": "ann@example.com",
-            "RaciAccountable": "",
-            "RaciConsulted": "",
-            "RaciInformed": "",
-            "Active": "Y",
-        },
-    ),
-    (
-        "def_ticket_assign",
-        {
-            "Id": 5,
-            "Package": "CORE",
-            "Project": "",
-            "Priority": "",
-            "TicketType": "",
-            "AssignTo": "ann@example.com",
-            "Active": "Y",
-        },
-    ),
-    ("def_person", {"PersonGuid": PERSON, "Name": "Ann", "Email": "ann@example.com", "IsStaff": "Y", "Active": "Y"}),
-    ("sys_user", {"Username": "ann", "Email": "ann@example.com", "PersonGuid": PERSON, "Active": "Y"}),
-    (
-        "sys_outbox",
-        {
-            "Guid": "01a21015-b6d2-7f1e-9d30-07209a6c6ccf",
-            "TicketGuid": GUID,
-            "Package": "CORE",
-            "NotifyCode": "CREATED",
-            "Channel": "email",
-            "Recipient": "w@example.com",
-            "Payload": '{"ticket_number": 7, "subject": "x", "detail": "", "status": "NEW", "priority": "HIGH"}',
-            "State": "PENDING",
-            "Attempts": 1,
-            "NextAttempt": "2026-11-25 00:28:08.242270",
-            "LastError": "the server is away",
-            "CreatedDate": AT,
-        },
-    ),
-]
-
-
-def at_revision(file: Path, step: Callable[..., None], revision: str) -> None:
-    """Let Alembic bring a file to a revision, as whoever maintains the schema does."""
-    engine = sa.create_engine(f"sqlite:///{file}")
-    try:
-        with engine.begin() as connection:
-            step(alembic_config(connection), revision)
-    finally:
-        engine.dispose()
-
-
-def tables(connection: sqlite3.Connection) -> list[str]:
-    found = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
-    return sorted(name for (name,) in found if name != "alembic_version")
-
-
-ADDED = {"def_ticket_assign": {"Strategy", "LastAssigned"}}
-"""The columns that tables of the first schema got later."""
-
-
-def content(file: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """Return all rows of the tables of the first schema, with the columns that they had."""
-    found = {}
-    with closing(sqlite3.connect(file)) as connection:
-        for name in tables(connection):
-            if name in {table for table, _ in ROWS}:
-                named = [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-                columns = ", ".join(column for column in named if column not in ADDED.get(name, ()))
-                rows = connection.execute(f"SELECT {columns} FROM {name} ORDER BY 1")  # noqa: S608 - our own names
-                found[name] = rows.fetchall()
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def url(request: pytest.FixtureRequest, sqlite_file: Path) -> str:
+    """Return the URL of a new, empty database of each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{sqlite_file}"
+    found: str = request.getfixturevalue(f"{request.param}_url")
     return found
 
 
-def schema(file: Path) -> list[tuple[str, str]]:
-    with closing(sqlite3.connect(file)) as connection:
-        return connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
-
-
 @pytest.fixture
-def old(tmp_path: Path) -> Path:
+def old(url: str) -> str:
     """Return a database of the first schema, with something in each table."""
-    file = tmp_path / "old.db"
-    at_revision(file, command.upgrade, "0001")
-    with closing(sqlite3.connect(file)) as connection:
-        for table, row in ROWS:
-            columns, places = ", ".join(row), ", ".join(f":{name}" for name in row)
-            connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", row)  # noqa: S608 - our own names
-        connection.commit()
-        assert tables(connection) == sorted({table for table, _ in ROWS})
-    return file
+    make_old(url, REVISIONS[0])
+    assert all(content(url).values())
+    return url
+
+
+def prepared(url: str) -> None:
+    """Make a new database."""
+    repository = SqlRepository(url)
+    assert repository.prepare().ready
+    repository.close()
+
+
+@pytest.fixture(scope="module")
+def known_schemas() -> dict[str, list[str]]:
+    """Return the schema of a new database of each engine, as far as a test has asked for it."""
+    return {}
 
 
 @pytest.fixture
-def run(old: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run a command line on the old database."""
+def new_schema(url: str, known_schemas: dict[str, list[str]]) -> list[str]:
+    """Return the schema of a new database."""
+    engine = url.partition(":")[0]
+    if engine not in known_schemas:
+        prepared(url)
+        known_schemas[engine] = schema(url)
+        at_revision(url, command.downgrade, "base")
+    return known_schemas[engine]
+
+
+@pytest.fixture
+def run(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command line on the database."""
     config = tmp_path / "desk.yaml"
-    config.write_text(f"database: {{url: 'sqlite:///{old}'}}\nemail: {{folder: mail}}\n", encoding="utf-8")
+    config.write_text(f"database: {{url: '{url}'}}\nemail: {{folder: mail}}\n", encoding="utf-8")
     monkeypatch.setenv("TICKETCORE_CONFIG", str(config))
     monkeypatch.setenv("TICKETCORE_BY", "ann")
     return lambda *args: CliRunner().invoke(cli, args, prog_name="ticketcore")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["list"], ["read", "7"], ["create", "y"], ["worker", "--once", "--job", "sla"], ["db", "init"], ["summary"]],
-    ids=" ".join,
-)
-def test_an_old_database_is_refused_and_left_as_it_is(
-    run: Callable[..., Result], old: Path, arguments: list[str]
-) -> None:
+@pytest.fixture
+def location(url: str) -> str:
+    """Return where the database is, as users are told."""
+    return SqlRepository(url).location
+
+
+COMMANDS = ("list", "read 7", "create y", "summary", "db init", "db check", "db verify")
+
+
+def test_an_old_database_is_refused_and_left_as_it_is(run: Run, old: str, location: str) -> None:
     before = content(old), schema(old)
-    result = run(*arguments)
-    message = f"the database {old} has schema 0001; this version needs {REVISIONS[-1]}"
+    message = f"the database {location} has schema 0001; this version needs {REVISIONS[-1]}"
     hint = "(make a backup, then run: ticketcore db upgrade)"
-    assert result.exit_code == 1
-    if arguments[0] == "worker":
-        assert result.stdout == f"sla: failed: {message} {hint}\n"
-    else:
-        assert (result.stdout, result.stderr) == ("", f"Error: {message} {hint}\n")
+    for command_line in COMMANDS:
+        result = run(*command_line.split())
+        assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {message} {hint}\n"), command_line
+    result = run("worker", "--once", "--job", "sla")
+    assert (result.exit_code, result.stdout) == (1, f"sla: failed: {message} {hint}\n")
     assert (content(old), schema(old)) == before
 
 
-def test_an_old_database_is_said_to_be_outdated(run: Callable[..., Result], old: Path) -> None:
+def test_a_newer_database_is_refused_and_left_as_it_is(run: Run, url: str, location: str) -> None:
+    prepared(url)
+    with changing(url) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    before = content(url), schema(url)
+    message = f"the database {location} has schema 9999, which is newer than this version knows ({REVISIONS[-1]})"
+    hint = "(use the ticketcore that wrote it, or a later one)"
+    for command_line in (*COMMANDS, "db upgrade", "db downgrade 0001 --yes", "db downgrade 0001 --dry-run"):
+        result = run(*command_line.split())
+        assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {message} {hint}\n"), command_line
+    assert "newer" in run("doctor").stdout
+    assert "newer" in run("db", "status").stdout
+    assert (content(url), schema(url)) == before
+
+
+def test_an_old_database_is_said_to_be_outdated(run: Run, old: str) -> None:
     result = run("db", "status")
     assert "outdated" in result.stdout
     assert "0001" in result.stdout
     assert run("doctor").exit_code == 1
 
 
-def test_an_upgrade_keeps_every_row(run: Callable[..., Result], old: Path) -> None:
-    before = content(old)
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_an_upgrade_keeps_every_row_and_makes_what_a_new_database_has(
+    run: Run, url: str, new_schema: list[str], revision: str
+) -> None:
+    make_old(url, revision)
+    before = content(url)
+    assert all(before.values())
     result = run("db", "upgrade")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert content(old) == before
-    assert all(before.values())
-    upgraded = schema(old)
+    after = content(url)
+    assert ({name: after[name] for name in before}, schema(url)) == (before, new_schema)
     assert run("db", "upgrade").exit_code == 0  # a second one has nothing to do
-    assert (content(old), schema(old)) == (before, upgraded)
+    assert (content(url), schema(url)) == (after, new_schema)
     assert "ready" in run("db", "status").stdout
+    assert run("db", "check").stdout == "The schema is that of this version\n"
 
 
-def test_an_upgraded_database_is_like_a_new_one(run: Callable[..., Result], old: Path, tmp_path: Path) -> None:
+def test_an_upgraded_database_is_used_as_before(run: Run, old: str, make_desk: MakeDesk, mail_folder: Path) -> None:
     run("db", "upgrade")
-    new = tmp_path / "new.db"
-    at_revision(new, command.upgrade, "head")
-    assert schema(old) == schema(new)
-
-
-def test_an_upgraded_database_is_used_as_before(
-    run: Callable[..., Result], old: Path, make_desk: MakeDesk, mail_folder: Path
-) -> None:
-    run("db", "upgrade")
-    desk = make_desk(f"sqlite:///{old}")
+    desk = make_desk(old)
     ticket = desk.tickets.read(7)
     assert (ticket.guid, ticket.description) == (GUID, "Ünïcödé 日本語 \U0001f3ab")
     assert desk.queries.verify_history(7) == []
@@ -301,61 +165,120 @@ def test_an_upgraded_database_is_used_as_before(
     assert desk.job_states() == []
     created = desk.tickets.create("next", priority="HIGH", action_by="ann")
     assert (created.ticket_number, created.assigned_to) == (8, PERSON)
+    desk.links.add_link(7, 8, "BLOCKS", created_by="ann")
     assert desk.work(once=True, stop=Event(), report=lambda job, said: None)
     assert [state.name for state in desk.job_states()] == ["escalations", "outbox", "recurring", "sla"]
 
 
-def test_a_downgrade_goes_back_and_forth(run: Callable[..., Result], old: Path, make_desk: MakeDesk) -> None:
+def test_a_downgrade_goes_back_and_forth(run: Run, old: str, make_desk: MakeDesk) -> None:
     before, first = content(old), schema(old)
     run("db", "upgrade")
     newest = schema(old)
-    at_revision(old, command.downgrade, "0001")
+    assert run("db", "downgrade", "0001", "--yes").exit_code == 0
     assert (content(old), schema(old)) == (before, first)
     with pytest.raises(SchemaError, match="has schema 0001"):
-        make_desk(f"sqlite:///{old}").tickets.read(7)
-    at_revision(old, command.upgrade, "head")
-    assert (content(old), schema(old)) == (before, newest)
+        make_desk(old).tickets.read(7)
+    assert run("db", "upgrade").exit_code == 0
+    after = content(old)
+    assert ({name: after[name] for name in before}, schema(old)) == (before, newest)
 
 
 def test_the_number_of_a_removed_rule_is_not_given_again_after_an_upgrade_or_a_downgrade(
-    run: Callable[..., Result], old: Path, make_desk: MakeDesk
+    tmp_path: Path, make_desk: MakeDesk
 ) -> None:
-    with closing(sqlite3.connect(old)) as connection:
+    old = f"sqlite:///{tmp_path / 'old.db'}"
+    make_old(old, "0001")
+    with closing(sqlite3.connect(tmp_path / "old.db")) as connection:
         connection.execute("UPDATE sqlite_sequence SET seq = 8 WHERE name = 'def_ticket_assign'")
         connection.commit()
-    run("db", "upgrade")
-    first = make_desk(f"sqlite:///{old}")
+    make_desk(old).upgrade_store()
+    first = make_desk(old)
     assert first.rules.auto_assign_add_rule("CORE", "bo@example.com", action_by="ann").id == 9
     first.rules.auto_assign_remove_rule(9, action_by="ann")
-    first.close()
-    at_revision(old, command.downgrade, "0001")
-    at_revision(old, command.upgrade, "head")
-    assert make_desk(f"sqlite:///{old}").rules.auto_assign_add_rule("CORE", "cy@example.com", action_by="ann").id == 10
+    first.downgrade_store("0001", losing=True)
+    first.upgrade_store()
+    assert make_desk(old).rules.auto_assign_add_rule("CORE", "cy@example.com", action_by="ann").id == 10
 
 
-def test_a_downgrade_leaves_a_rule_the_first_of_several_addresses(
-    run: Callable[..., Result], old: Path, make_desk: MakeDesk
-) -> None:
+def test_a_downgrade_leaves_a_rule_the_first_of_several_addresses(run: Run, old: str, make_desk: MakeDesk) -> None:
     run("db", "upgrade")
-    first = make_desk(f"sqlite:///{old}")
+    first = make_desk(old)
     first.rules.auto_assign_add_rule("", "cy@example.com,bo@example.com", strategy="round_robin", action_by="ann")
     first.tickets.create("x", package="OTHER", action_by="ann")
+    assert first.preview_downgrade("0002").changes == (
+        "an auto-assign rule with several addresses keeps the first of them",
+    )
     first.close()
-    at_revision(old, command.downgrade, "0001")
-    assert [row[5] for row in content(old)["def_ticket_assign"]] == ["ann@example.com", "cy@example.com"]
-    at_revision(old, command.upgrade, "head")
-    assert make_desk(f"sqlite:///{old}").rules.auto_assign_list_rules("") == [
-        AssignRule(id=6, assign_to="cy@example.com")
-    ]
+    run("db", "downgrade", "0001", "--yes")
+    with changing(old) as connection:
+        rules = connection.exec_driver_sql("SELECT * FROM def_ticket_assign ORDER BY 1").all()
+    assert [row[5] for row in rules] == ["ann@example.com", "cy@example.com"]
+    run("db", "upgrade")
+    assert make_desk(old).rules.auto_assign_list_rules("") == [AssignRule(id=6, assign_to="cy@example.com")]
+
+
+# Revisions.
+
+
+def test_every_revision_can_be_taken_back_and_says_what_it_adds(url: str) -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    for place, revision in enumerate(REVISIONS):
+        before, had = schema(url), columns(url)
+        at_revision(url, command.upgrade, revision)
+        up, has = schema(url), columns(url)
+        module = scripts.get_revision(revision).module
+        if place:
+            new = has - had
+            added = {name for name in new if "." not in name or name.partition(".")[0] not in new}
+            assert added == set(getattr(module, "adds", ()))
+            at_revision(url, command.downgrade, REVISIONS[place - 1])
+            assert schema(url) == before
+            at_revision(url, command.upgrade, revision)
+            assert schema(url) == up
+
+
+CONDITIONS = {
+    "create_table": "if_not_exists",
+    "create_index": "if_not_exists",
+    "add_column": "if_not_exists",
+    "drop_table": "if_exists",
+    "drop_index": "if_exists",
+    "drop_column": "if_exists",
+}
+"""What says that a change of the schema may have been made already."""
+
+UNCONDITIONAL = re.compile(
+    r"\b(CREATE (UNIQUE |VIRTUAL )*(TABLE|INDEX)|ADD (COLUMN|CONSTRAINT|INDEX)) (?!IF NOT EXISTS )"
+    r"|\bDROP (TABLE|INDEX|COLUMN|CONSTRAINT) (?!IF EXISTS )"
+)
 
 
 @pytest.mark.parametrize("revision", REVISIONS)
-def test_every_revision_can_be_taken_back(tmp_path: Path, revision: str) -> None:
-    file = tmp_path / "desk.db"
-    place = REVISIONS.index(revision)
-    at_revision(file, command.upgrade, revision)
-    up = schema(file)
-    at_revision(file, command.downgrade, REVISIONS[place - 1] if place else "base")
-    assert schema(file) != up
-    at_revision(file, command.upgrade, revision)
-    assert schema(file) == up
+def test_every_statement_of_a_revision_says_that_it_may_be_a_repetition(revision: str) -> None:
+    script = ScriptDirectory.from_config(alembic_config()).get_revision(revision)
+    tree = ast.parse(Path(script.path).read_text(encoding="utf-8"))
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            called, said = node.func.attr, {keyword.arg for keyword in node.keywords}
+            if called in CONDITIONS:
+                found.append((node.lineno, called, CONDITIONS[called] in said))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found += [(node.lineno, wrong[0], False) for wrong in UNCONDITIONAL.finditer(node.value)]
+    assert [one for one in found if not one[-1]] == []
+    assert found
+
+
+@pytest.mark.slow
+def test_every_revision_can_be_repeated_where_its_statements_are_stored_one_by_one(mariadb_url: str) -> None:
+    make_old(mariadb_url, "0001")
+    scripts = ScriptDirectory.from_config(alembic_config())
+    for revision in REVISIONS[1:]:
+        module = scripts.get_revision(revision).module
+        for step in (module.upgrade, module.downgrade, module.upgrade):
+            found = []
+            for _ in range(2):
+                with changing(mariadb_url) as connection, Operations.context(MigrationContext.configure(connection)):
+                    step()
+                found.append((schema(mariadb_url), content(mariadb_url)))
+            assert found[0] == found[1]

@@ -15,7 +15,8 @@ from alembic import command
 from attrs import evolve
 
 from ticketcore.adapters.sql.migrate import alembic_config
-from ticketcore.adapters.sql.repository import SqlRepository, SqlTransaction
+from ticketcore.adapters.sql.repository import SqlRepository
+from ticketcore.adapters.sql.transaction import SqlTransaction
 from ticketcore.domain.query import Condition, Op, Order, Query, eq, one_of
 from ticketcore.domain.search import MOST, parse_search
 from ticketcore.domain.ticket import Status, Ticket
@@ -89,7 +90,7 @@ def plan(transaction: SqlTransaction, statement: str) -> list[str]:
 
 def by_the_index(steps: list[str]) -> bool:
     """Return whether no table is looked through; M is a match and = a row by its number, in the index of the words."""
-    scans = [step for step in steps if step.startswith("SCAN")]
+    scans = [step for step in steps if step.startswith("SCAN") and not re.match(r"SCAN (CONSTANT ROW|anon_\d+)$", step)]
     return bool(scans) and all(re.search(r" VIRTUAL TABLE INDEX 0:(M\d|=)$", scan) for scan in scans)
 
 
@@ -105,7 +106,8 @@ def test_a_search_does_not_look_through_a_table(repository: SqlRepository, name:
             transaction.find(query)
             transaction.count(query)
             transaction.count_by(query, "status")
-        assert len(seen) == 3
+        # Of each word of a page is counted first in how many texts it is.
+        assert len(seen) == 3 + (len(query.search.words) if query.search and query.limit else 0)
         for statement in seen:
             steps = plan(transaction, statement)
             assert by_the_index(steps), steps

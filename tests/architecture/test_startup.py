@@ -25,7 +25,7 @@ FRAMEWORK = {
     "rich",
     "sqlalchemy",
     "sqlite3",
-    "stamina",
+    "tenacity",
     "transitions",
     "uuid_utils",
     "yaml",
@@ -88,5 +88,5 @@ def test_help_needs_click_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [["read", "1", "--json"], ["list", "--json"]], ids=["read", "list"])
 def test_looking_needs_neither_plugins_nor_a_terminal(arguments: list[str], store: Path) -> None:
-    unneeded = FRAMEWORK & {"alembic", "email_validator", "jinja2", "pluggy", "rich", "stamina", "transitions", "yaml"}
+    unneeded = FRAMEWORK & {"alembic", "email_validator", "jinja2", "pluggy", "rich", "tenacity", "transitions", "yaml"}
     assert loaded(store, COMMAND.format(arguments=arguments)) & unneeded == set()

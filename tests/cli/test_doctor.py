@@ -206,7 +206,7 @@ def test_a_desk_that_is_used_is_well(look: Look, done: Done, run: Run, config: P
     assert (table.exit_code, table.stderr) == (0, "")
     lines = table.stdout.splitlines()
     assert lines[0].split() == ["What", "State", "Found", "What", "to", "do"]
-    assert lines[-1] == "11 ok"
+    assert lines[-1] == "12 ok"
 
 
 def test_without_a_configuration(bare: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Outbox, workflow, database, demonstration."""
+"""Outbox, workflow, demonstration."""
 
 from __future__ import annotations
 
@@ -99,29 +99,6 @@ def test_tickets_that_are_to_live_elsewhere_are_refused_by_every_operation(run: 
         result = run(*command.split())
         assert (result.exit_code, result.stdout, result.stderr) == (3, "", f"{message}\n")
     assert run("db", "status").exit_code == 0
-
-
-def test_database(run: Run, done: Done, data: Data, tmp_path: Path) -> None:
-    before = data("db", "status")
-    assert before["state"] == "missing"
-    assert not (tmp_path / "desk.db").exists()
-    assert data("db", "init")["state"] == "ready"
-    assert data("db", "init")["state"] == "ready"
-    status = done("db", "status")
-    assert "ready" in status
-    assert "desk.db" in status
-    assert data("db", "upgrade")["state"] == "ready"
-
-
-def test_a_foreign_database_is_left_alone(run: Run, tmp_path: Path) -> None:
-    text = "this is no database" * 100
-    (tmp_path / "desk.db").write_text(text, encoding="utf-8")
-    for command in (["list"], ["create", "x"], ["db", "init"]):
-        result = run(*command)
-        assert (result.exit_code, result.stdout) == (1, ""), command
-        assert result.stderr.startswith("Error: ")
-        assert "please report" not in result.stderr
-    assert (tmp_path / "desk.db").read_text(encoding="utf-8") == text
 
 
 def test_demo(bare: Run, tmp_path: Path) -> None:

@@ -326,6 +326,18 @@ def test_control_c_at_the_question_changes_nothing(data: Data) -> None:
     assert data("summary")["NEW"] == 4
 
 
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(("answer", "status", "state"), [("y\n", 0, "outdated"), ("n\n", 1, "ready")])
+def test_what_a_downgrade_loses_is_shown_and_asked_for(data: Data, answer: str, status: int, state: str) -> None:
+    with terminal_of("db", "downgrade", "0004", columns=200) as terminal:
+        before = plain(terminal.until("back to schema 0004? [y/N]: "))
+        assert "The table sys_guard goes: 0 rows, which an upgrade makes again" in before
+        terminal.type(answer)
+        ended, text = terminal.end()
+    assert (ended, "Nothing was changed." in text) == (status, status == 1)
+    assert data("db", "status")["state"] == state
+
+
 def test_a_long_preview_is_cut_and_counted(run: Run, config: Path) -> None:
     with open_desk(config) as desk:
         for number in range(25):

@@ -238,5 +238,6 @@ def test_what_a_placeholder_stood_for_is_not_shown_where_no_store_has_such_urls(
     file.write_text("database:\n  url: ${STORE}:///desk\n", encoding="utf-8")
     with open_desk(file) as desk, pytest.raises(PluginError) as caught:
         desk.store_status()
-    expected = f"{file}:2: database.url: what the placeholder stands for is no repository; known: memory, sqlite"
+    known = "known: mariadb, memory, postgresql, sqlite"
+    expected = f"{file}:2: database.url: what the placeholder stands for is no repository; {known}"
     assert str(caught.value) == expected

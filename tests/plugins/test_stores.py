@@ -128,7 +128,7 @@ def test_a_store_whose_setting_is_missing_is_an_error_where_it_is_used(make_desk
 def test_an_unknown_store_is_an_error(make_desk: MakeDesk, install: Install) -> None:
     install("cellar", STORE)
     with pytest.raises(
-        PluginError, match="no repository called 'celar'; known: cellar, memory, mine, sqlite"
+        PluginError, match="no repository called 'celar'; known: cellar, mariadb, memory, mine, postgresql, sqlite"
     ) as caught:
         make_desk("celar:").store_status()
     assert caught.value.hint == "did you mean cellar?"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
+from sqlalchemy.pool import Pool
 
 from ticketcore import open_desk
 from ticketcore.config.schema import Config, DatabaseSection
@@ -296,17 +296,25 @@ def test_no_sequence_of_steps_leaves_a_cycle_a_self_link_or_a_double_link(progra
 
 @contextmanager
 def counted() -> Iterator[list[str]]:
-    """Collect the statements that are sent to any database."""
+    """Collect the questions that SQLite itself is asked on whatever connection the pool hands out."""
     found: list[str] = []
+    traced: list[Any] = []
 
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        found.append(statement)
+    def note(statement: str) -> None:
+        if statement.startswith("SELECT"):
+            found.append(statement)
 
-    event.listen(Engine, "before_cursor_execute", note)
+    def trace(connection: Any, *_: object) -> None:
+        connection.set_trace_callback(note)
+        traced.append(connection)
+
+    event.listen(Pool, "checkout", trace)
     try:
         yield found
     finally:
-        event.remove(Engine, "before_cursor_execute", note)
+        event.remove(Pool, "checkout", trace)
+        for connection in traced:
+            connection.set_trace_callback(None)
 
 
 def test_listing_links_takes_the_same_statements_for_any_number(sqlite_desk: Desk) -> None:

@@ -168,6 +168,19 @@ def ticketcore_repositories() -> list[RepositorySpec]:
             summary="an SQLite file",
             target="ticketcore.adapters.sql.repository:SqlRepository",
         ),
+        RepositorySpec(
+            name="postgresql",
+            summary="a PostgreSQL server",
+            target="ticketcore.adapters.sql.repository:SqlRepository",
+            install_hint="pip install 'ticketcore[postgresql]'",
+        ),
+        RepositorySpec(
+            name="mariadb",
+            aliases=("mysql",),
+            summary="a MariaDB server",
+            target="ticketcore.adapters.sql.repository:SqlRepository",
+            install_hint="pip install 'ticketcore[mariadb]'",
+        ),
         RepositorySpec(name="memory", summary="this process's memory", target=memory_repository),
     ]
 

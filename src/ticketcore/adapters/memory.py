@@ -407,6 +407,10 @@ class MemoryRepository:
         self._refuse_if_closed()
         return StoreStatus("memory", "ready")
 
+    def last_numbers(self) -> Mapping[type, int]:
+        """Return the highest numbers that were ever given; see :class:`ticketcore.ports.inspection.Numbering`."""
+        return {kind: self._numbers[kind] for kind, facts in KINDS.items() if facts.given}
+
     def close(self) -> None:
         """Refuse every further use."""
         self._closed = True

@@ -30,9 +30,9 @@ def doctor(timeout: float) -> None:
     """Look whether everything is there and works.
 
     It looks at the configuration, the plugins, the database, the templates, every channel and provider that is
-    configured, the outbox, and the jobs of the worker; it changes nothing and sends nothing. The exit status is 0 if
-    nothing failed (a warning is no failure), 1 if something did, 3 if the configuration is wrong, and 4 if it needs a
-    plugin that is missing or broken.
+    configured, the newest tickets (ticketcore db verify looks at all), the outbox, and the jobs of the worker; it
+    changes nothing and sends nothing. The exit status is 0 if nothing failed (a warning is no failure), 1 if something
+    did, 3 if the configuration is wrong, and 4 if it needs a plugin that is missing or broken.
     """
     from ticketcore.cli.session import open_session
     from ticketcore.doctor import CONFIGURATION, NEEDED, Finding, State, examine

@@ -33,6 +33,7 @@ _SIGNOFFS = "ticketcore.cli.signoffs"
 _PULL_REQUESTS = "ticketcore.cli.pull_requests"
 _TRANSFER = "ticketcore.cli.transfer"
 _SYSTEM = "ticketcore.cli.system"
+_DATABASE = "ticketcore.cli.database"
 
 COMMANDS: Table = {
     "Tickets": {
@@ -127,7 +128,7 @@ COMMANDS: Table = {
         "plugins": ("ticketcore.cli.plugins", "plugins", "List the plugins, and how they are."),
         "outbox": (_SYSTEM, "outbox", "Look after the messages that go out."),
         "audit": (_SYSTEM, "audit", "Check the audit trail."),
-        "db": (_SYSTEM, "db", "Look after the database."),
+        "db": (_DATABASE, "db", "Look after the database."),
         "export": (_TRANSFER, "export", "Write tickets to a file."),
         "import": (_TRANSFER, "import_", "Read tickets from a file."),
         "completion": ("ticketcore.cli.completion", "completion", "Print what completes commands in a shell."),

@@ -1,4 +1,4 @@
-"""What keeps the system running: workflow, outbox, audit trail, database."""
+"""What keeps the system running: workflow, outbox, audit trail."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import click
 
 from ticketcore.cli.base import LazyGroup, command, with_session
 from ticketcore.cli.options import FixedList, limit_option, ticket_argument
-from ticketcore.cli.output import NONE, Column, note, print_facts, print_json, say
+from ticketcore.cli.output import Column, note, print_json, say
 from ticketcore.domain.events import NotifyCode, OutboxMessage, OutboxState
 from ticketcore.domain.history import verify_whole
 from ticketcore.domain.workflow import to_mermaid
-from ticketcore.serde import to_plain
 
 if TYPE_CHECKING:
     from ticketcore.cli.session import Session
-    from ticketcore.ports.repository import StoreStatus
 
 
 @command("workflow", "ticketcore workflow", "ticketcore workflow --json")
@@ -128,8 +126,9 @@ def outbox_retry(session: Session, guid: str | None) -> None:
 def audit_verify(session: Session, ticket: str) -> None:
     """Check that the audit trail of a ticket is intact.
 
-    Each row is chained to the one before it, so a row that was changed or removed shows. The exit status
-    is 1 if so.
+    Each row is chained to the one before it, so a row that was changed shows, and so does one that was removed from
+    between others. Rows that were cut off at the end leave a chain that is whole: ticketcore db verify notices them,
+    because the ticket is not what is left of its history. The exit status is 1 if something is wrong.
     """
     rows = session.desk.queries.get_history(ticket)
     problems = verify_whole(rows)
@@ -141,42 +140,6 @@ def audit_verify(session: Session, ticket: str) -> None:
         note(f"Error: audit trail of ticket {ticket}: {problem}")
     if problems:
         click.get_current_context().exit(1)
-
-
-def _show_store(session: Session, status: StoreStatus) -> None:
-    if session.json:
-        print_json(to_plain(status))
-        return
-    facts = [("Database", status.location), ("State", status.state), ("Schema", status.revision or NONE)]
-    print_facts([*facts, ("Expected", status.expected)] if status.expected != status.revision else facts)
-
-
-@command("init", "ticketcore db init")
-@with_session
-def db_init(session: Session) -> None:
-    """Make a new database ready for use.
-
-    One that is ready stays as it is.
-    """
-    _show_store(session, session.desk.init_store())
-
-
-@command("status", "ticketcore db status")
-@with_session
-def db_status(session: Session) -> None:
-    """Show where the database is and whether it is ready.
-
-    State is ready, missing, outdated (see ticketcore db upgrade), newer (upgrade ticketcore) or foreign (it
-    holds something else).
-    """
-    _show_store(session, session.desk.store_status())
-
-
-@command("upgrade", "ticketcore db upgrade")
-@with_session
-def db_upgrade(session: Session) -> None:
-    """Bring the database to the schema of this version."""
-    _show_store(session, session.desk.upgrade_store())
 
 
 _HERE = __name__
@@ -200,19 +163,6 @@ audit = LazyGroup(
     table={
         "Commands": {
             "verify": (_HERE, "audit_verify", "Check that the audit trail of a ticket is intact."),
-        }
-    },
-)
-
-db = LazyGroup(
-    "db",
-    help="Look after the database.",
-    epilog="\b\nExample: ticketcore db status",
-    table={
-        "Commands": {
-            "init": (_HERE, "db_init", "Make a new database ready for use."),
-            "status": (_HERE, "db_status", "Show where the database is and whether it is ready."),
-            "upgrade": (_HERE, "db_upgrade", "Bring the database to the schema of this version."),
         }
     },
 )

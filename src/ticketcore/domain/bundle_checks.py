@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from attrs import fields
@@ -66,13 +67,16 @@ _ADDRESSES = frozenset({(TimeEntry, "person_email"), (Signoff, "email")})
 _REQUIRED = frozenset({"package", "subject", "name", "action", "pr_key"})
 
 
-def record_problems(path: str, record: object) -> Iterator[Problem]:
-    """Yield which fields of ``record`` hold what no operation would have stored there."""
+def record_problems(path: str, record: object, only: Collection[str] | None = None) -> Iterator[Problem]:
+    """Yield which fields of ``record``, or ``only`` which of some, hold what no operation would have stored there."""
     kind: Any = type(record)
-    for field in fields(kind):
-        name, value = field.name, getattr(record, field.name)
+    for name, is_usual in _checks(kind):
+        if only is not None and name not in only:
+            continue
+        value = getattr(record, name)
         if isinstance(value, str):
-            yield from _text_problems(kind, name, f"{path}.{name}", value)
+            if not is_usual(value):
+                yield from _text_problems(kind, name, f"{path}.{name}", value)
         elif (kind, name) in _RANGES and value is not None:
             lowest, most = _RANGES[kind, name]
             if not lowest <= value <= most:
@@ -85,6 +89,37 @@ def record_problems(path: str, record: object) -> Iterator[Problem]:
         yield Problem(f"{path}.text", "must not be empty")
 
 
+@cache
+def _checks(kind: type[Any]) -> tuple[tuple[str, Callable[[str], bool]], ...]:
+    """Return the fields of ``kind``, each with what says of almost any text that nothing is wrong with it."""
+    return tuple((field.name, _usual(kind, field.name)) for field in fields(kind))
+
+
+def _usual(kind: type[Any], name: str) -> Callable[[str], bool]:
+    if name in _GUIDS:
+        return lambda value: _GUID.fullmatch(value) is not None
+    if name in _LONG:
+        return lambda value: value.isascii() and "\x00" not in value
+    if (kind, name) in _ADDRESSES or name == "pr_url":
+        return lambda _: False
+    least = 1 if _is_required(kind, name) else 0
+    most = _LENGTHS.get((kind, name), NAME_LENGTH)
+
+    def is_usual_line(value: str) -> bool:
+        is_plain = value.isascii() and value.isprintable() and "  " not in value and value.strip(" ") == value
+        return is_plain and least <= len(value) <= most
+
+    return is_usual_line
+
+
+def _is_actor(kind: type[Any], name: str) -> bool:
+    return name in _ACTORS or (kind, name) == (Signoff, "requested_by")
+
+
+def _is_required(kind: type[Any], name: str) -> bool:
+    return name in _REQUIRED or _is_actor(kind, name)
+
+
 def requester_problems(path: str, ticket: Ticket) -> Iterator[Problem]:
     """Yield what is wrong with the requester of ``ticket``, given how it is to be read."""
     if ticket.requested_by_type is RequestedByType.EMAIL:
@@ -94,10 +129,15 @@ def requester_problems(path: str, ticket: Ticket) -> Iterator[Problem]:
 def future_problems(path: str, record: object, latest: datetime) -> Iterator[Problem]:
     """Yield which dates of what has been are later than ``latest``; deadlines and estimates may be."""
     kind: Any = type(record)
-    for field in fields(kind):
-        value = getattr(record, field.name)
-        if field.name in _PAST and value is not None and value > latest:
-            yield Problem(f"{path}.{field.name}", f"{value.isoformat()} is yet to come")
+    for name in _past(kind):
+        value = getattr(record, name)
+        if value is not None and value > latest:
+            yield Problem(f"{path}.{name}", f"{value.isoformat()} is yet to come")
+
+
+@cache
+def _past(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name in _PAST)
 
 
 _PAST = frozenset(
@@ -121,12 +161,11 @@ def _text_problems(kind: type[Any], name: str, path: str, value: str) -> Iterato
         if value and not is_web_address(value):
             yield Problem(path, WEB_ADDRESS)
     else:
-        is_actor = name in _ACTORS or (kind, name) == (Signoff, "requested_by")
         limit = _LENGTHS.get((kind, name), NAME_LENGTH)
-        line = checks.line(path, value, limit, required=is_actor or name in _REQUIRED)
+        line = checks.line(path, value, limit, required=_is_required(kind, name))
         if not checks.problems and line != value:
             yield Problem(path, f"{quoted(value)} must be one line without blanks too many: {quoted(line)}")
-        elif not checks.problems and is_actor and not value.isprintable():
+        elif not checks.problems and _is_actor(kind, name) and not value.isprintable():
             yield Problem(path, "must be a printable name")
     yield from checks.problems
 

@@ -301,7 +301,7 @@ def overdue(deadline: datetime | None, met: bool | None, paused_at: datetime | N
 
     While the clock stands still nothing becomes overdue; what was due before it stopped stays so.
     """
-    return deadline is not None and met is None and deadline < (paused_at or now)
+    return deadline is not None and met is None and deadline < min(paused_at or now, now)
 
 
 def _span(span: timedelta) -> str:
@@ -369,7 +369,8 @@ def events_of(ticket: Ticket, history: Sequence[HistoryEntry], terms: TermsLooku
 def _event(row: HistoryEntry, status: Status) -> tuple[Event | None, Status]:
     """Return what ``row`` means for the clocks, and the status before it (after it: ``status``)."""
     if row.action == Action.STATUS_CHANGE:
-        return Moved(row.action_date, status), Status(row.old_value or status)
+        before = row.old_value or ""  # of an adopted ticket it may be anything
+        return Moved(row.action_date, status), Status(before) if before in Status.__members__ else status
     if row.action == Action.COMMENT_ADDED and row.field == CommentField.PUBLIC:
         return Responded(row.action_date), status
     if row.action == Action.SLA_CHANGED and row.field in _DEADLINES:

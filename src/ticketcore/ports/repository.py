@@ -41,6 +41,9 @@ class Kind:
     """Whether ``row_version`` guards against lost updates."""
     unique: tuple[tuple[str, ...], ...] = ()
     """Further groups of fields of which no two records may have equal values."""
+    alone: bool = False
+    """Whether of two transactions that add such records at once, one gets a ConflictError (or waits for the other
+    before it has read anything): what must hold for all of them together could not be checked otherwise."""
 
 
 KINDS: dict[type, Kind] = {
@@ -48,7 +51,7 @@ KINDS: dict[type, Kind] = {
     HistoryEntry: Kind("guid", unique=(("ticket_guid", "seq"),)),
     Comment: Kind("guid"),
     Task: Kind("guid"),
-    Link: Kind("guid", unique=(("source_guid", "target_guid", "link_type"),)),
+    Link: Kind("guid", unique=(("source_guid", "target_guid", "link_type"),), alone=True),
     TimeEntry: Kind("guid"),
     Signoff: Kind("guid", unique=(("ticket_guid", "email"),)),
     PullRequestTicket: Kind("pr_key"),
@@ -78,7 +81,7 @@ class Transaction(Protocol):
 
         Raises:
             ConflictError: a record with the same key, or equal values in a unique group, exists; the
-                transaction can only be given up then.
+                transaction can only be given up then. It may come as late as the end of the transaction.
         """
 
     def add_many(self, records: Sequence[R]) -> list[R]:

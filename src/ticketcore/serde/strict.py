@@ -12,6 +12,7 @@ import attrs
 
 from ticketcore.errors import Problem
 from ticketcore.serde.problems import UnfitError, problems_of
+from ticketcore.serde.quick import read_quickly
 from ticketcore.serde.settings import add_strict_hooks
 
 T = TypeVar("T")
@@ -22,10 +23,12 @@ def read_record(kind: type[T], data: object) -> tuple[T | None, list[Problem]]:
 
     Nothing is guessed: an unknown key, a missing one and a value of another type are problems, each with its path.
     """
-    import cattrs
-
     if not isinstance(data, Mapping):
         return None, [Problem("", "must be an object")]
+    if (record := read_quickly(kind, data)) is not None:
+        return record, []
+    import cattrs
+
     try:
         return _converter().structure(data, kind), []
     except cattrs.BaseValidationError as error:

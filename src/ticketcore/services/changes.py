@@ -7,7 +7,7 @@ after it can lose the change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from attrs import define, evolve
@@ -36,9 +36,9 @@ from ticketcore.services.merged import refuse_merged
 from ticketcore.services.notices import Notices, display_name
 from ticketcore.services.people import stored_assignee
 from ticketcore.services.references import Reference, current, is_dated, last_row, load, trail
+from ticketcore.services.repeating import repeated
 from ticketcore.services.sla import SlaSettings, mark_escalated, targets_to_escalate, with_deadlines
 
-_ATTEMPTS = 8
 _CLOCK_FIELDS = frozenset({"package", "priority", "ticket_type"})
 
 
@@ -98,7 +98,7 @@ class Changes:
             refuse_merged(tx, ticket)
             return [rule(tx, ticket, now) or ticket]
 
-        return self._run(build, action_by, repeat=not seen)[0]
+        return self._run(build, action_by, (reference,) if seen else ())[0]
 
     def apply_all(
         self,
@@ -117,7 +117,6 @@ class Changes:
             ConflictError: one of ``references`` is a record that is out of date.
             RejectedError: one of them was merged, or the rule or a policy refuses; nothing is changed.
         """
-        seen = not commutes and any(map(is_dated, references))
 
         def build(tx: Transaction, now: datetime) -> list[Change | Ticket]:
             tickets = [load(tx, one) if commutes else current(tx, one) for one in references]
@@ -129,28 +128,23 @@ class Changes:
             others = [change for guid, change in changed.items() if guid not in asked]
             return [*(changed.get(ticket.guid, ticket) for ticket in tickets), *others]
 
-        stored = self._run(build, action_by, repeat=not seen)
+        stored = self._run(build, action_by, () if commutes else references)
         return stored[: len(references)]
 
     def _run(
         self,
         build: Callable[[Transaction, datetime], Sequence[Change | Ticket]],
         action_by: str,
-        *,
-        repeat: bool = True,
+        seen: Collection[Reference] = (),
     ) -> list[Ticket]:
+        """Store what ``build`` makes of it; if that decides by records that were ``seen``, only while they are true."""
         actor = _one_line(action_by)
-        try:
-            return self._once(build, actor)
-        except ConflictError:
-            if not repeat:
-                raise
-        import stamina
+        numbers = {one.ticket_number for one in seen if isinstance(one, Ticket)}
 
-        for attempt in stamina.retry_context(on=ConflictError, attempts=_ATTEMPTS, wait_initial=0.005, wait_max=0.2):
-            with attempt:
-                stored = self._once(build, actor)
-        return stored
+        def is_stale(error: ConflictError) -> bool:
+            return error.kind == "ticket" and error.key in numbers and error.actual is not None
+
+        return repeated(lambda: self._once(build, actor), final=is_stale)
 
     def _once(
         self, build: Callable[[Transaction, datetime], Sequence[Change | Ticket]], action_by: str
@@ -171,6 +165,7 @@ class Changes:
             judged = [
                 one if isinstance(one, Ticket) else self._judged(tx, one, action_by, now, amendments) for one in planned
             ]
+            tickets = save_tickets(tx, [one[0] for one in judged if not isinstance(one, Ticket)])
             stored: list[Ticket] = []
             messages: list[OutboxMessage] = []
             for one in judged:
@@ -178,7 +173,8 @@ class Changes:
                     stored.append(one)
                     continue
                 change, rows = one
-                stored.append(self._stored(tx, change, rows, action_by, now))
+                stored.append(tickets[change.after.guid])
+                self._attach(tx, change, rows, action_by, now)
                 messages += self.notices.plan(tx, change, stored[-1], action_by, now, places)
             tx.add_many(messages)
         self.dispatcher.deliver_inline(messages)
@@ -206,11 +202,8 @@ class Changes:
             raise RejectedError(problems)
         return change, rows
 
-    def _stored(
-        self, tx: Transaction, change: Change, rows: list[HistoryEntry], action_by: str, now: datetime
-    ) -> Ticket:
-        """Store a change with everything that belongs to it, and return the ticket."""
-        stored = tx.add(change.after) if change.before is None else tx.save(change.after)
+    def _attach(self, tx: Transaction, change: Change, rows: list[HistoryEntry], action_by: str, now: datetime) -> None:
+        """Store what belongs to a change besides its ticket."""
         tx.add_many(rows)
         if change.comment is not None:
             tx.add(change.comment)
@@ -227,7 +220,6 @@ class Changes:
             tx.add(record)
         if change.before is not None:
             self._store_version(tx, change, rows[-1].seq, action_by, now)
-        return stored
 
     def _store_version(self, tx: Transaction, change: Change, history_seq: int, action_by: str, now: datetime) -> None:
         """Make ``change`` the next version of its ticket, if it changes anything that versions keep."""
@@ -336,6 +328,16 @@ class Changes:
             prev_hash = row.hash
             rows.append(row)
         return rows
+
+
+def save_tickets(tx: Transaction, changes: Iterable[Change]) -> dict[str, Ticket]:
+    """Store the tickets of ``changes``, before anything else; return them by guid.
+
+    Everybody takes them in the same order: two transactions must not wait for each other's tickets.
+    """
+    in_order = sorted(changes, key=lambda change: change.after.guid)
+    stored = [tx.add(one.after) if one.before is None else tx.save(one.after) for one in in_order]
+    return {ticket.guid: ticket for ticket in stored}
 
 
 def _announced(tx: Transaction, change: Change) -> Change:

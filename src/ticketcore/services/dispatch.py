@@ -12,7 +12,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from threading import Event
 from typing import cast
 
@@ -34,6 +35,7 @@ from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock
 from ticketcore.serde import from_plain
 from ticketcore.services.notices import EMAIL
+from ticketcore.services.repeating import repeated
 
 _log = logging.getLogger(__name__)
 _ERROR_LENGTH = 1000
@@ -149,8 +151,7 @@ class Dispatcher:
                 waiting = bool(tx.find(due))
             if not waiting:  # looking does not hold up writers; claiming does
                 return
-            with self.repository.transaction() as tx:
-                claimed = tx.claim(due, now + timedelta(seconds=self.settings.lease))
+            claimed = repeated(partial(self._claimed, due, now + timedelta(seconds=self.settings.lease)))
             taken, told = time.monotonic(), math.inf
             # An observer has no time limit, so it comes after all that people wait for.
             for message in sorted(claimed, key=lambda one: one.channel.startswith(OBSERVER)):
@@ -162,6 +163,10 @@ class Dispatcher:
                     self._give_back(message)
                 else:
                     yield message
+
+    def _claimed(self, due: Query[OutboxMessage], until: datetime) -> list[OutboxMessage]:
+        with self.repository.transaction() as tx:
+            return tx.claim(due, until)
 
     def _give_back(self, message: OutboxMessage) -> None:
         self._record(evolve(message, next_attempt=self.clock.now()))
@@ -226,8 +231,11 @@ class Dispatcher:
         )
 
     def _record(self, message: OutboxMessage) -> None:
-        with self.repository.transaction() as tx:
-            tx.save(message)
+        def record() -> None:
+            with self.repository.transaction() as tx:
+                tx.save(message)
+
+        repeated(record)  # what is not recorded goes out again
 
 
 def _seconds(asked: object) -> float:

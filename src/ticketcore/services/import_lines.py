@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import repeat
 from typing import Any, BinaryIO, NoReturn
 
-from attrs import evolve, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from ticketcore.domain.bundle import FORMAT, FORMAT_VERSION, Bundle, bundle_problems
 from ticketcore.errors import Problem
@@ -19,7 +22,7 @@ from ticketcore.services.people import is_storable
 LONGEST_LINE = 64 * 1024 * 1024
 """The most bytes of a line: one ticket with all that is below it."""
 
-_NEW = tuple(field.name for field in fields(NewTicket))
+_NEW = tuple(one.name for one in fields(NewTicket))
 _LIGHT = (*_NEW, "created_date")
 
 
@@ -44,7 +47,24 @@ class Line:
     problems: tuple[Problem, ...] = ()
 
 
-def read_lines(file: BinaryIO) -> Iterator[Line]:
+@frozen(eq=False)
+class Sound:
+    """Which lines of a file were sound: read again, those that are the same are not looked through once more."""
+
+    marks: array[int] = field(factory=partial(array, "q"))
+
+    def has(self, number: int, raw: bytes) -> bool:
+        """Return whether a line was sound, and is the same."""
+        return number <= len(self.marks) and self.marks[number - 1] == hash(raw)
+
+    def note(self, number: int, raw: bytes) -> None:
+        """Note that a line is sound; the ones before it that were not noted are not."""
+        self.marks.extend(repeat(0, number - 1 - len(self.marks)))
+        if len(self.marks) < number:
+            self.marks.append(hash(raw))
+
+
+def read_lines(file: BinaryIO, sound: Sound) -> Iterator[Line]:
     """Yield the lines of ``file`` that are tickets, or should be; from its beginning on."""
     file.seek(0)
     has_header = False
@@ -62,7 +82,9 @@ def read_lines(file: BinaryIO) -> Iterator[Line]:
             has_header = True
             problems = _header_problems(data)
         elif not problems:
-            line = _ticket(data)
+            line = _ticket(data, is_sound=sound.has(number, raw))
+            if not line.problems:
+                sound.note(number, raw)
             if line.bundle is not None and not has_header:
                 missing = Problem("", "is a whole ticket, but no line before it says in which format it is")
                 line = Line(problems=(missing,))
@@ -125,11 +147,11 @@ def _header_problems(data: Mapping[str, Any]) -> list[Problem]:
     return []
 
 
-def _ticket(data: Mapping[str, Any]) -> Line:
+def _ticket(data: Mapping[str, Any], *, is_sound: bool) -> Line:
     """Return the line that ``data`` is, still without its place."""
     if "ticket" in data:
         bundle, problems = read_record(Bundle, data)
-        if bundle is not None:
+        if bundle is not None and not is_sound:
             problems = list(bundle_problems(bundle)) or list(version_problems(bundle))
         return Line(bundle=bundle, problems=tuple(problems))
     problems = [Problem(key, f"is not known; known here: {', '.join(_LIGHT)}") for key in data if key not in _LIGHT]

@@ -16,7 +16,7 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import ForbiddenError, RejectedError
 from ticketcore.ports.extension import Amendment
 from ticketcore.ports.repository import Transaction
-from ticketcore.services.changes import Changes
+from ticketcore.services.changes import Changes, save_tickets
 
 _STORED_WITH_IT = tuple(name for name in PARTS if name != "links")
 """What is stored with a ticket; links wait until the ticket at their other end is there too."""
@@ -59,20 +59,22 @@ class ImportPath(Changes):
         assert not isinstance(judged, Ticket)  # noqa: S101 - only what was before can be left as it was
         return evolve(judged[0], event=None), judged[1]
 
-    def add_bundle(self, tx: Transaction, bundle: Bundle, action_by: str, now: datetime) -> Ticket:
-        """Store a whole ticket as it is, and what observers are to be told of it."""
-        stored = tx.add(bundle.ticket)
+    def add_bundles(self, tx: Transaction, bundles: Sequence[Bundle], action_by: str, now: datetime) -> list[Ticket]:
+        """Store whole tickets as they are, and what observers are to be told of them."""
+        stored = tx.add_many([bundle.ticket for bundle in bundles])
         for name in _STORED_WITH_IT:
-            records: Sequence[Any] = getattr(bundle, name)
+            records: list[Any] = [record for bundle in bundles for record in getattr(bundle, name)]
             tx.add_many(records)
-        self._tell(tx, _arrival(stored), stored, action_by, now)
+        for ticket in stored:
+            self._tell(tx, _arrival(ticket), ticket, action_by, now)
         return stored
 
     def add_new(
         self, tx: Transaction, change: Change, rows: list[HistoryEntry], action_by: str, now: datetime
     ) -> Ticket:
         """Store a ticket of another system, and what observers are to be told of it."""
-        stored = self._stored(tx, change, rows, action_by, now)
+        stored = save_tickets(tx, [change])[change.after.guid]
+        self._attach(tx, change, rows, action_by, now)
         self._tell(tx, change, stored, action_by, now)
         return stored
 

@@ -66,10 +66,12 @@ def _shape_problems(path: str, changes: Any) -> Iterator[Problem]:
 def _field_problems(
     path: str, side: str, ticket: Ticket, plain: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Iterator[Problem]:
+    if all(name in plain and plain[name] == value for name, value in values.items()):
+        return  # it is what the ticket is now
     content, problems = read_record(TicketContent, {**plain, **values})
     if content is not None:
         then = evolve(ticket, **asdict(content, recurse=False))
-        problems = list(record_problems("", then))
+        problems = list(record_problems("", then, values))
     for problem in problems:
         yield Problem(f"{path}.{problem.field.removeprefix('.')} ({side})", problem.message)
 

@@ -26,7 +26,7 @@ from ticketcore.services.changes import checked_actor
 from ticketcore.services.creation import Creation
 from ticketcore.services.import_cycles import cycle_problems, note_links
 from ticketcore.services.import_judge import Decision, Judge, light_guid
-from ticketcore.services.import_lines import Line, read_lines
+from ticketcore.services.import_lines import Line, Sound, read_lines
 from ticketcore.services.import_path import ImportPath
 from ticketcore.services.links import cycle_problem, followed, links_of
 from ticketcore.services.references import tickets_of
@@ -76,6 +76,7 @@ class Import:
     _highest: int = 0
     """The highest number that the file brings along."""
     _linked: bool = False
+    _sound: Sound = field(factory=Sound)
     _renumbered: list[tuple[int, int]] = field(factory=list)
 
     def run(self, *, dry_run: bool) -> ImportReport:
@@ -101,7 +102,7 @@ class Import:
         judge = self._judge()
         with self.keys() as keys:
             amendments = self.path.policies.amendments()
-            lines = takewhile(lambda _: len(judge.refused) < MOST_PROBLEMS, read_lines(self.file))
+            lines = takewhile(lambda _: len(judge.refused) < MOST_PROBLEMS, read_lines(self.file, self._sound))
             for batch in self._batches("checking", lambda line: self._noted(keys, judge, line), lines):
                 with self.path.repository.transaction(read_only=True) as tx:
                     decisions = list(judge.decide(tx, batch, amendments, self.path.clock.now()))
@@ -173,10 +174,18 @@ class Import:
                 decisions: list[Decision] = []
                 renumbered: list[tuple[int, int]] = []
                 with self.path.repository.transaction() as tx:
+                    # Whom the rules take for a light one may depend on all that is stored before it.
+                    most = 1 if any(line.light for line, _ in batch) else BATCH
+                    whole: list[Bundle] = []
                     for one in judge.decide(tx, batch, amendments, self.path.clock.now()):
                         decisions.append(one)
+                        if one.bundle is not None and not one.takes_number:
+                            whole.append(one.bundle)
+                        if len(whole) >= most or one.takes_number:
+                            self._store_whole(tx, whole)
                         if pair := self._store(tx, one):
                             renumbered.append(pair)
+                    self._store_whole(tx, whole)
                     self._refuse(judge, f"{self.report.created} tickets were imported before it")
                 self._count(decisions)
                 self._renumbered += renumbered
@@ -187,18 +196,23 @@ class Import:
             return self._light_guid(keys, line)
         return line.bundle.ticket.guid if line.bundle is not None else None
 
+    def _store_whole(self, tx: Transaction, bundles: list[Bundle]) -> None:
+        """Store tickets that keep their numbers, and forget them."""
+        self.path.add_bundles(tx, bundles, self.action_by, self.path.clock.now())
+        bundles.clear()
+
     def _store(self, tx: Transaction, decision: Decision) -> tuple[int, int] | None:
-        """Store one ticket; return its number in the file and the new one, if it had one and got another."""
+        """Store a ticket that takes a number; return the one in the file and the new one, if it had one."""
+        if not decision.takes_number:
+            return None
         now = self.path.clock.now()
-        number = self._next_number(tx) if decision.takes_number else 0
+        number = self._next_number(tx)
         if decision.change is not None:
             change = evolve(decision.change, after=evolve(decision.change.after, ticket_number=number))
             self.path.add_new(tx, change, decision.rows, self.action_by, now)
-        elif (bundle := decision.bundle) is not None and not decision.takes_number:
-            self.path.add_bundle(tx, bundle, self.action_by, now)
-        elif bundle is not None:
+        elif (bundle := decision.bundle) is not None:
             moved = evolve(bundle, ticket=evolve(bundle.ticket, ticket_number=number))
-            stored = self.path.add_bundle(tx, moved, self.action_by, now)
+            (stored,) = self.path.add_bundles(tx, [moved], self.action_by, now)
             if bundle.ticket.ticket_number:
                 return bundle.ticket.ticket_number, stored.ticket_number
         return None
@@ -234,7 +248,7 @@ class Import:
         self, step: str, name: Callable[[Line], str | None], lines: Iterable[Line] | None = None
     ) -> Iterator[list[tuple[Line, str]]]:
         """Yield the lines that get a name, with it, some at a time, until the file ends or it is stopped."""
-        named = ((line, guid) for line in lines or read_lines(self.file) if (guid := name(line)))
+        named = ((line, guid) for line in lines or read_lines(self.file, self._sound) if (guid := name(line)))
         for batch in _batched(named):
             if self.stop.is_set():
                 self.report = evolve(self.report, complete=False)

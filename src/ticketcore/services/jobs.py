@@ -24,6 +24,7 @@ from ticketcore.services.changes import Changes
 from ticketcore.services.lifecycle import Tickets
 from ticketcore.services.recurring import Recurring
 from ticketcore.services.references import trail
+from ticketcore.services.repeating import repeated
 from ticketcore.services.sla import Sla, SlaSettings, fingerprint, with_deadlines
 
 _log = logging.getLogger(__name__)
@@ -141,12 +142,15 @@ def _counts(counts: dict[str, int]) -> str:
 
 
 def _remember(repository: Repository, name: str, memory: str) -> None:
-    with repository.transaction() as tx:
-        known = tx.get(JobState, name)
-        if known is None:
-            tx.add(JobState(name=name, memory=memory))
-        else:
-            tx.save(evolve(known, memory=memory))
+    def note() -> None:
+        with repository.transaction() as tx:
+            known = tx.get(JobState, name)
+            if known is None:
+                tx.add(JobState(name=name, memory=memory))
+            else:
+                tx.save(evolve(known, memory=memory))
+
+    repeated(note)
 
 
 @define(eq=False, repr=False)
@@ -206,7 +210,7 @@ class Noted:
             else:
                 self._seen.pop(run.job, None)  # that it is well again is news
 
-        _carefully(note, "the store")
+        _carefully(lambda: repeated(note), "the store")  # another worker may do the same at this moment
 
 
 def _carefully(step: Callable[[], None], who: str) -> None:

@@ -141,9 +141,8 @@ def overdue_where(clock: Clock) -> tuple[Expression, ...]:
 
     def late(target: Target) -> Expression:
         deadline = f"sla_{target}_deadline"
-        before_pause = Condition(deadline, Op.LT, FieldRef("sla_paused_at"))
-        running = AllOf((is_null("sla_paused_at"), Condition(deadline, Op.LT, now)))
-        return AllOf((is_null(f"sla_{target}_met"), AnyOf((running, before_pause))))
+        running = is_null("sla_paused_at"), Condition(deadline, Op.LT, FieldRef("sla_paused_at"))
+        return AllOf((is_null(f"sla_{target}_met"), Condition(deadline, Op.LT, now), AnyOf(running)))
 
     return one_of("status", ACTIVE), AnyOf(tuple(late(target) for target in Target))
 

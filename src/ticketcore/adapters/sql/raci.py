@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from ticketcore.adapters.sql.backend import Backend
 from ticketcore.adapters.sql.tables import sla_policy
 
 _COLUMNS: tuple[sa.Column[Any], ...] = tuple(
@@ -14,17 +15,16 @@ _COLUMNS: tuple[sa.Column[Any], ...] = tuple(
 )
 
 
-def missing(connection: Connection) -> list[sa.Column[Any]]:
+def missing(backend: Backend, connection: Connection) -> list[sa.Column[Any]]:
     """Return the RACI columns that the table lacks; none if there is no such table."""
-    rows = connection.exec_driver_sql(f"PRAGMA table_info({sla_policy.name})")
-    there = {row[1].lower() for row in rows}
+    there = backend.column_names(connection, sla_policy.name)
     return [column for column in _COLUMNS if column.name.lower() not in there] if there else []
 
 
-def add_missing(connection: Connection) -> tuple[str, ...]:
+def add_missing(backend: Backend, connection: Connection) -> tuple[str, ...]:
     """Add them, empty in every row that is there, and return their names; within the transaction of ``connection``."""
-    added = missing(connection)
+    added = missing(backend, connection)
     for column in added:
-        kind = column.type.compile(connection.dialect)
-        connection.exec_driver_sql(f"ALTER TABLE {sla_policy.name} ADD COLUMN {column.name} {kind} DEFAULT '' NOT NULL")
+        kind, name = column.type.compile(connection.dialect), connection.dialect.identifier_preparer.quote(column.name)
+        connection.exec_driver_sql(f"ALTER TABLE {sla_policy.name} ADD COLUMN {name} {kind} DEFAULT '' NOT NULL")
     return tuple(column.name for column in added)

@@ -1,213 +1,41 @@
-"""The repository on an SQL database.
-
-On SQLite a writing transaction begins with BEGIN IMMEDIATE (one that reads first and writes then would lose
-to another writer at once, whatever the time-out), the journal is a write-ahead log, and every commit is
-flushed to the disk: a change that was answered survives a power cut.
-"""
+"""The repository on an SQL database."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
-from attrs import evolve
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import Connection
 
-from ticketcore.adapters.sql import raci, search, statements
-from ticketcore.adapters.sql.connections import driver, make_engine, use_write_ahead_log
+from ticketcore.adapters.sql import raci, schema
+from ticketcore.adapters.sql.backend import BEGIN
+from ticketcore.adapters.sql.backends import backend_for
 from ticketcore.adapters.sql.errors import translated
-from ticketcore.adapters.sql.tables import REFERENCE, REVISIONS, metadata, ticket, version
-from ticketcore.domain.events import OutboxMessage
-from ticketcore.domain.query import Query
-from ticketcore.errors import ConfigError, ConflictError, Problem, RepositoryError, SchemaError
-from ticketcore.ports.repository import KINDS, StoreStatus
-
-R = TypeVar("R")
-
-_REMEMBERED = "ticketcore_remembered"
-_MOST_REMEMBERED = 1024
-
-
-class _Remembered:
-    """The answers to questions about reference kinds, on one connection, until somebody writes.
-
-    ``PRAGMA data_version`` changes when any other connection, of this process or another, has committed
-    (https://sqlite.org/pragma.html#pragma_data_version); this connection's own writes forget at once.
-    """
-
-    def __init__(self) -> None:
-        self.data_version: object = None
-        self.answers: dict[Query[Any], list[Any]] = {}
-        self.trusted = True
-
-    def begin(self, connection: Connection) -> None:
-        """Forget everything if another connection has written since the last transaction."""
-        seen = driver(connection).execute("PRAGMA data_version").fetchone()
-        if seen != self.data_version or not self.trusted or len(self.answers) > _MOST_REMEMBERED:
-            self.answers.clear()
-        self.data_version, self.trusted = seen, True
-
-    def written(self) -> None:
-        """Forget everything, and remember nothing more until the next transaction."""
-        self.answers.clear()
-        self.trusted = False
+from ticketcore.adapters.sql.tables import REVISIONS
+from ticketcore.adapters.sql.transaction import REMEMBERED, SqlTransaction
+from ticketcore.domain.flaws import Flaw
+from ticketcore.errors import (
+    ConflictError,
+    RepositoryBusyError,
+    RepositoryError,
+    RepositoryLostError,
+)
+from ticketcore.ports.adoption import Adoption
+from ticketcore.ports.migration import Downgrade
+from ticketcore.ports.repository import StoreStatus
+from ticketcore.ports.system import Clock, Ids
 
 
-def _changed(record: R, field: str, value: object) -> R:
-    changed: R = evolve(cast("Any", record), **{field: value})
-    return changed
+class _Open(threading.local):
+    """What a thread has open."""
 
-
-class SqlTransaction:
-    """A transaction on one connection; see :class:`ticketcore.ports.repository.Transaction`."""
-
-    def __init__(self, connection: Connection, location: str, *, read_only: bool) -> None:
-        """Work on ``connection``, which has begun a transaction on the database at ``location``."""
-        self._location = location
-        self._connection: Connection | None = connection
-        self._read_only = read_only
-        self._remembered: _Remembered = connection.info.setdefault(_REMEMBERED, _Remembered())
-        self._remembered.begin(connection)
-
-    def end(self) -> None:
-        """Give the connection back; using the transaction after that is an error."""
-        self._connection = None
-
-    def _execute(self, statement: Any, values: Any) -> sa.CursorResult[Any]:
-        connection = self._live()
-        with translated(self._location):
-            return connection.execute(statement, values)
-
-    def _live(self) -> Connection:
-        if self._connection is None:
-            raise RepositoryError("this transaction is over", hint="open a new one")
-        return self._connection
-
-    def _writes(self, kind: type) -> None:
-        if self._read_only:
-            raise RepositoryError(f"a read-only transaction cannot change a {kind.__name__}")
-        if kind in REFERENCE:
-            self._remembered.written()
-
-    def add(self, record: R) -> R:
-        """Store one new record."""
-        return self.add_many([record])[0]
-
-    def add_many(self, records: Sequence[R]) -> list[R]:
-        """Store new records of one kind."""
-        if not records:
-            return []
-        kind: Any = type(records[0])
-        self._writes(kind)
-        given = KINDS[kind].given
-        if given:
-            stored = [self._add_numbered(record, given) for record in records]
-        else:
-            self._insert(kind, "", records)
-            stored = list(records)
-        if kind in search.INDEXES:
-            self._index(search.INDEXES[kind].add, stored)
-        return stored
-
-    def _add_numbered(self, record: R, given: str) -> R:
-        kind: Any = type(record)
-        if getattr(record, given):  # it brings its number along (an import)
-            self._insert(kind, "", [record])
-            return record
-        (number,) = self._insert(kind, given, [record]).fetchone()
-        return _changed(record, given, number)
-
-    def _insert(self, kind: Any, given: str, records: Sequence[Any]) -> sqlite3.Cursor:
-        """Add records by the driver itself, which takes a third of the time that SQLAlchemy's own way takes."""
-        connection = self._live()
-        insert = statements.prepared(kind, given, connection.dialect)
-        rows = [insert.row(record) for record in records]
-        with translated(self._location):
-            own = driver(connection)
-            return own.execute(insert.text, rows[0]) if len(rows) == 1 else own.executemany(insert.text, rows)
-
-    def _index(self, statement: str, records: Sequence[Any]) -> None:
-        """Let what words are looked for in follow ``records``."""
-        row = search.INDEXES[type(records[0])].row
-        with translated(self._location):
-            driver(self._live()).executemany(statement, [row(record) for record in records])
-
-    def get(self, kind: type[R], key: str | int) -> R | None:
-        """Return one record by its key."""
-        rows = self._execute(statements.get(cast("Any", kind), KINDS[kind].key), {"key": key})
-        return next(statements.records(kind, rows), None)
-
-    def save(self, record: R) -> R:
-        """Overwrite a record, if it is still the one that was read."""
-        kind: Any = type(record)
-        self._writes(kind)
-        facts = KINDS[kind]
-        key = getattr(record, facts.key)
-        values = dict(statements.values(record, without=facts.given), seen_key=key)
-        values.pop(facts.key, None)
-        if facts.versioned:
-            seen = values["row_version"]
-            values |= {"seen": seen, "row_version": seen + 1}
-        statement = statements.update(kind, facts.key, facts.given, versioned=facts.versioned)
-        if self._execute(statement, values).rowcount != 1:
-            stored = self.get(kind, key)
-            name = getattr(record, facts.given) if facts.given else key
-            raise ConflictError(
-                kind.__name__.lower(),
-                name,
-                expected=values.get("seen"),
-                actual=getattr(stored, "row_version", None),
-            )
-        if kind in search.INDEXES:
-            self._index(search.INDEXES[kind].save, [record])
-        return _changed(record, "row_version", values["row_version"]) if facts.versioned else record
-
-    def remove(self, record: object) -> None:
-        """Delete a record."""
-        kind: Any = type(record)
-        self._writes(kind)
-        if kind in search.INDEXES:
-            self._index(search.INDEXES[kind].remove, [record])
-        key = KINDS[kind].key
-        self._execute(statements.delete(kind, key), {"key": getattr(record, key)})
-
-    def find(self, query: Query[R]) -> list[R]:
-        """Return what the query asks for."""
-        if query.kind not in REFERENCE:
-            return self._find(query)
-        answers = self._remembered.answers
-        found = answers.get(query)
-        if found is None:
-            found = self._find(query)
-            if self._remembered.trusted:
-                answers[query] = found
-        return list(found)
-
-    def _find(self, query: Query[R]) -> list[R]:
-        shape, values = statements.split(query)
-        return list(statements.records(query.kind, self._execute(statements.find(shape), values)))
-
-    def count(self, query: Query[Any]) -> int:
-        """Return how many records fit."""
-        shape, values = statements.split(query, paged=False)
-        return int(self._execute(statements.count(shape), values).scalar_one())
-
-    def count_by(self, query: Query[Any], field: str) -> dict[Any, int]:
-        """Return how many records fit, for each value of a field."""
-        shape, values = statements.split(query, paged=False)
-        rows: Sequence[Any] = self._execute(statements.count(shape, field), values).all()
-        return {value: int(number) for value, number in rows}
-
-    def claim(self, query: Query[OutboxMessage], until: datetime) -> list[OutboxMessage]:
-        """Take what is due, so that nobody else does before ``until``."""
-        # A writing transaction on SQLite is alone: nobody can come between the two steps.
-        return [self.save(evolve(message, next_attempt=until)) for message in self.find(query)]
+    writing = False
+    overtaken = False
+    """Whether its last writing transaction was refused because somebody else was faster."""
 
 
 class SqlRepository:
@@ -218,44 +46,124 @@ class SqlRepository:
 
         Args:
             url: an SQLAlchemy URL, such as ``sqlite:////var/lib/ticketcore/ticketcore.db``.
-            timeout: seconds to wait for another writer before giving up.
+            timeout: seconds to wait for another writer, or for a server that is away, before giving up.
             makes_folder: whether a new file's folder is made with it; else that has to be there.
 
         Raises:
-            ConfigError: the URL cannot be read, or names an engine that is not supported.
+            ConfigError: the URL cannot be read, names an engine that is not supported, or one whose driver is missing.
         """
-        self._url = _read_url(url)
-        self.location = self._url.database or ":memory:"
-        self._engine, self._reading = make_engine(self._url, timeout)
-        self._makes_folder = makes_folder
+        self._backend = backend_for(url, timeout, makes_folder=makes_folder)
+        self.location = self._backend.location()
+        self._engine, self._reading, self._alone = self._backend.engines()
         self._checked = False
         self._closed = False
         self._check_lock = threading.Lock()
-        self._open = threading.local()
+        self._open = _Open()
 
     @contextmanager
     def transaction(self, *, read_only: bool = False) -> Iterator[SqlTransaction]:
         """Open a transaction."""
         self._make_ready()
-        if not read_only and getattr(self._open, "writing", False):
+        if not read_only and self._open.writing:
             raise RepositoryError("this thread has a writing transaction open already", hint="use that one")
-        engine = self._reading if read_only else self._engine
-        with translated(self.location), engine.connect() as connection:
-            connection.begin()
-            self._open.writing = not read_only or getattr(self._open, "writing", False)
-            transaction = SqlTransaction(connection, self.location, read_only=read_only)
-            try:
+        writing = self._alone if self._open.overtaken else self._engine
+        connection = self._begun(self._reading if read_only else writing)
+        self._open.writing = not read_only or self._open.writing
+        transaction = SqlTransaction(connection, self._backend, read_only=read_only)
+        try:
+            with translated(self._backend):
                 yield transaction
-                connection.commit()
-            except BaseException:
+                self._commit(connection, transaction)
+            self._open.overtaken = read_only and self._open.overtaken
+        except BaseException as error:
+            self._open.overtaken = self._open.overtaken or (isinstance(error, ConflictError) and not read_only)
+            if not connection.invalidated:
                 # What was remembered inside is as undone as what was written.
-                connection.info.pop(_REMEMBERED, None)
-                connection.rollback()
+                connection.info.pop(REMEMBERED, None)
+            _give_up(connection)
+            raise
+        finally:
+            transaction.end()
+            if not read_only:
+                self._open.writing = False
+            connection.close()
+
+    def _begun(self, engine: sa.Engine) -> Connection:
+        """Return a connection that has begun a transaction; a server that is away is waited for.
+
+        Raises:
+            RepositoryBusyError: it is away for longer than the time-out.
+        """
+        try:
+            return self._begin(engine)
+        except RepositoryLostError:
+            if not self._backend.retries:
                 raise
-            finally:
-                transaction.end()
-                if not read_only:
-                    self._open.writing = False
+        import tenacity
+
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RepositoryLostError),
+            stop=tenacity.stop_after_delay(self._backend.timeout),
+            wait=tenacity.wait_random_exponential(multiplier=0.02, max=0.5),
+            reraise=True,
+        )
+        try:
+            return again(self._begin, engine)
+        except RepositoryLostError as error:
+            message = f"the database {self.location} cannot be reached: {error.message}"
+            raise RepositoryBusyError(message, hint="see whether the server runs, and correct database.url") from error
+
+    def _begin(self, engine: sa.Engine) -> Connection:
+        with translated(self._backend):
+            connection = engine.connect()
+            try:
+                connection.begin()
+            except BaseException:
+                connection.invalidate()
+                connection.close()
+                raise
+            return connection
+
+    def _commit(self, connection: Connection, transaction: SqlTransaction) -> None:
+        """Store a transaction.
+
+        Raises:
+            RepositoryLostError: the connection broke, and nothing is stored.
+            RepositoryBusyError: the connection broke, and nobody knows whether it is stored.
+        """
+        transaction.check()
+        mark, witness = transaction.seen_mark, transaction.witness
+        try:
+            with translated(self._backend):
+                self._backend.commit(connection)
+        except RepositoryLostError as error:
+            if transaction.read_only:
+                return  # what was read is read
+            if witness is None:
+                message = f"{error.message}; whether the last change was stored is not known"
+                raise RepositoryBusyError(message, hint="look whether it was, then repeat it") from error
+            _give_up(connection)
+            if not self._is_stored(witness):
+                raise
+            return
+        if transaction.left_mark:
+            with translated(self._backend):
+                self._backend.remove_marks(connection, mark)
+
+    def _is_stored(self, record: object) -> bool:
+        """Return whether ``record``, which a transaction has added whose connection broke, is there.
+
+        A commit may still be under way on the server: adding the record again waits for its end.
+        """
+        connection = self._begun(self._engine)
+        try:
+            SqlTransaction(connection, self._backend, read_only=False).add_now(record)
+        except ConflictError:
+            return True
+        finally:
+            _give_up(connection)
+            connection.close()
+        return False
 
     def _make_ready(self) -> None:
         self._refuse_closed()
@@ -276,52 +184,56 @@ class SqlRepository:
         status = self.status()
         if status.state == "missing":
             status = self.prepare()
-        _refuse_unless_ready(status)
+        schema.refuse_unless_ready(status)
+
+    @contextmanager
+    def _working(self, engine: sa.Engine) -> Iterator[Connection]:
+        """Give a connection on which a transaction has begun, which is stored at the end."""
+        connection = self._begun(engine)
+        try:
+            with translated(self._backend):
+                yield connection
+                self._backend.commit(connection)
+        except BaseException:
+            _give_up(connection)
+            raise
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _changing(self) -> Iterator[Connection]:
+        """Give a connection on which the schema is changed, by nobody else meanwhile; see :meth:`_working`."""
+        engine = self._engine.execution_options(**{BEGIN: self._backend.begin_schema})
+        with self._working(engine) as connection, self._backend.alone(connection):
+            yield connection
+            connection.commit()  # before anybody else looks
+
+    @contextmanager
+    def _looking(self) -> Iterator[Connection]:
+        """Give a connection on which the schema is looked at; see :meth:`_working`."""
+        begin = self._backend.begin_looking or self._backend.begin_reading
+        with self._working(self._reading.execution_options(**{BEGIN: begin})) as connection:
+            yield connection
 
     def status(self) -> StoreStatus:
         """Say which schema the database has."""
-        expected = REVISIONS[-1]
         # Looking must not make a file: SQLite creates one as soon as it is opened.
-        has_place = self._makes_folder or os.path.isdir(os.path.dirname(self._file))  # noqa: PTH112, PTH120
-        if self._url.database and not os.path.exists(self._file) and has_place:  # noqa: PTH110
-            return StoreStatus(self.location, "missing", expected=expected)
-        with translated(self.location), self._reading.connect() as connection, connection.begin():
-            return self._status(connection)
-
-    @property
-    def _file(self) -> str:
-        return os.path.abspath(self.location.removeprefix("file:"))  # noqa: PTH100
-
-    def _status(self, connection: Connection) -> StoreStatus:
-        expected = REVISIONS[-1]
-        names = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
-        names = {name for name in names if not name.startswith("sqlite_")}
-        if version.name not in names or ticket.name not in names:
-            # An application of somebody else may keep an alembic_version too.
-            return StoreStatus(self.location, "foreign" if names else "missing", expected=expected)
-        revision = connection.exec_driver_sql(f"SELECT version_num FROM {version.name}").scalar() or ""  # noqa: S608
-        if revision == expected:
-            state = "ready"
-        elif revision in REVISIONS:
-            state = "outdated"
-        else:
-            state = "newer"
-        return StoreStatus(self.location, state, revision, expected)
+        if self._backend.is_absent():
+            return StoreStatus(self.location, "missing", expected=REVISIONS[-1])
+        with self._looking() as connection:
+            return schema.status(self._backend, connection)
 
     def prepare(self) -> StoreStatus:
         """Create the tables in a new, empty database."""
-        if self._makes_folder:
-            os.makedirs(os.path.dirname(self._file), exist_ok=True)  # noqa: PTH103, PTH120
-        with translated(self.location), self._engine.connect() as connection, connection.begin():
-            status = self._status(connection)
+        self._backend.make_place()
+        with self._changing() as connection:
+            status = schema.status(self._backend, connection)
             if status.state == "missing":
-                metadata.create_all(connection)
-                search.create_tables(connection)
-                connection.execute(sa.insert(version).values(version_num=REVISIONS[-1]))
-                status = self._status(connection)
-        _refuse_unless_ready(status)
-        with translated(self.location), self._engine.connect() as connection:
-            use_write_ahead_log(driver(connection))
+                schema.make(self._backend, connection)
+                status = schema.status(self._backend, connection)
+        schema.refuse_unless_ready(status)
+        with translated(self._backend), self._engine.connect() as connection:
+            self._backend.made(connection)
         return status
 
     def upgrade(self) -> StoreStatus:
@@ -332,11 +244,69 @@ class SqlRepository:
         if status.state == "missing":
             return self.prepare()
         if status.state == "outdated":
-            with translated(self.location), self._engine.connect() as connection, connection.begin():
-                upgrade(connection)
+            with self._changing() as connection:
+                # Another process may have been faster.
+                if schema.status(self._backend, connection).state == "outdated":
+                    upgrade(connection)
             status = self.status()
-        _refuse_unless_ready(status)
+        schema.refuse_unless_ready(status)
         return status
+
+    def preview_downgrade(self, revision: str) -> Downgrade:
+        """Say what it means to go back to an older schema; see :class:`ticketcore.ports.migration.Migratable`."""
+        from ticketcore.adapters.sql.migrate import changes, removals
+
+        status = self.status()
+        schema.refuse_unless_above(status, revision)
+        with self._looking() as connection:
+            gone = tuple(removals(self._backend, connection, revision))
+        others = tuple(changes(revision, up_to=status.revision))
+        return Downgrade(self.location, status.revision, revision, gone, others)
+
+    def downgrade(self, revision: str) -> StoreStatus:
+        """Go back to an older schema; see :class:`ticketcore.ports.migration.Migratable`."""
+        from ticketcore.adapters.sql.migrate import downgrade
+
+        schema.refuse_unless_above(self.status(), revision)
+        self._checked = False
+        with self._changing() as connection:
+            schema.refuse_unless_above(schema.status(self._backend, connection), revision)
+            downgrade(connection, revision)
+            return schema.status(self._backend, connection)
+
+    def differences(self) -> list[Flaw]:
+        """Compare the schema with the one of this version; see :class:`ticketcore.ports.migration.Migratable`."""
+        from ticketcore.adapters.sql.differences import differences
+
+        status = self.status()
+        schema.refuse_unless_there(status)
+        schema.refuse_unless_ready(status)
+        with self._looking() as connection:
+            return list(differences(self._backend, connection))
+
+    def adopt(self, *, action_by: str, clock: Clock, ids: Ids, dry_run: bool) -> Adoption:
+        """Take over tables that another program has made; see :class:`ticketcore.ports.adoption.Adoptable`."""
+        from ticketcore.adapters.sql.adopt import adopt
+
+        self._refuse_closed()
+        who: dict[str, Any] = {"action_by": action_by, "clock": clock, "ids": ids}
+        if self.status().state == "ready":
+            return Adoption(self.location, (), ready=True)
+        if dry_run or self._backend.is_absent():
+            with self._looking() as connection:
+                return adopt(self._backend, connection, dry_run=True, **who)
+        with self._changing() as connection:
+            return adopt(self._backend, connection, dry_run=False, **who)
+
+    def keeps_microseconds(self) -> bool:
+        """Return whether instants are kept as they are; see :class:`ticketcore.ports.adoption.Adoptable`."""
+        if self._backend.name == "sqlite":
+            return True
+        from ticketcore.adapters.sql.adopt import keeps_microseconds
+
+        self._make_ready()
+        with self._working(self._reading) as connection:
+            return keeps_microseconds(connection)
 
     def ensure_sla_raci(self) -> tuple[str, ...]:
         """Add the RACI columns that an older table of service levels lacks; see the port."""
@@ -345,11 +315,35 @@ class SqlRepository:
         return self._add_raci()
 
     def _add_raci(self) -> tuple[str, ...]:
-        with translated(self.location), self._reading.connect() as connection, connection.begin():
-            if not raci.missing(connection):
+        with self._working(self._reading) as connection:
+            if not raci.missing(self._backend, connection):
                 return ()
-        with translated(self.location), self._engine.connect() as connection, connection.begin():
-            return raci.add_missing(connection)  # looks again: another process may have been faster
+        with self._changing() as connection:
+            return raci.add_missing(self._backend, connection)  # looks again: another process may have been faster
+
+    def oddities(self) -> Iterator[Flaw]:
+        """Yield what is wrong below the records; see :class:`ticketcore.ports.inspection.Inspectable`."""
+        from ticketcore.adapters.sql.oddities import found
+
+        self._make_ready()
+        with self._working(self._reading) as connection:
+            yield from found(connection)
+
+    def last_numbers(self) -> Mapping[type, int]:
+        """Return the highest numbers that were ever given; see :class:`ticketcore.ports.inspection.Numbering`."""
+        from ticketcore.adapters.sql.oddities import last_numbers
+
+        self._make_ready()
+        with self._working(self._reading) as connection:
+            return last_numbers(connection)
+
+    def copy_to(self, path: Path) -> bool:
+        """Write an exact copy to a file, if the engine can; see :class:`ticketcore.ports.backups.Copyable`."""
+        from ticketcore.adapters.sql.backups import copy_to
+
+        self._make_ready()
+        with translated(self._backend):
+            return copy_to(self._engine, path)
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -357,25 +351,9 @@ class SqlRepository:
         self._engine.dispose()
 
 
-def _read_url(text: str) -> URL:
+def _give_up(connection: Connection) -> None:
+    """Undo the transaction of ``connection``; one that is broken is thrown away."""
     try:
-        url = make_url(text)
-    except sa.exc.ArgumentError:
-        raise ConfigError(
-            [Problem("database.url", "is no database URL; expected one such as sqlite:///ticketcore.db")]
-        ) from None
-    if url.get_backend_name() != "sqlite":
-        raise ConfigError([Problem("database.url", f"{url.get_backend_name()} is not supported; known: sqlite")])
-    return url
-
-
-def _refuse_unless_ready(status: StoreStatus) -> None:
-    if status.state == "outdated":
-        message = f"the database {status.location} has schema {status.revision}; this version needs {status.expected}"
-        raise SchemaError(message, hint="make a backup, then run: ticketcore db upgrade")
-    if status.state == "newer":
-        message = f"the database {status.location} has schema {status.revision}, which is newer than this version knows"
-        raise SchemaError(f"{message} ({status.expected})", hint="use the ticketcore that wrote it, or a later one")
-    if status.state == "foreign":
-        message = f"the database {status.location} holds tables of something else"
-        raise SchemaError(message, hint="give database.url a file of its own")
+        connection.rollback()
+    except Exception:  # noqa: BLE001 - whatever it is, the reason is the error that led here
+        connection.invalidate()

@@ -7,19 +7,22 @@ the statement is built once and kept, and its values, which are bound.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
+import attrs
 import sqlalchemy as sa
-from attrs import frozen
+from attrs import evolve, frozen
 
-from ticketcore.adapters.sql import search
-from ticketcore.adapters.sql.tables import FIELDS, TABLES
-from ticketcore.adapters.sql.types import Instant
+from ticketcore.adapters.sql.backend import Backend
+from ticketcore.adapters.sql.tables import FIELDS, TABLES, sorts_by_rank
+from ticketcore.adapters.sql.types import Instant, YesNo
+from ticketcore.adapters.sql.ways import BY_NUMBER, Ways, narrowing, walked_past, ways_of
 from ticketcore.domain.query import PRIORITY_RANK, AllOf, AnyOf, Condition, Expression, FieldRef, Op, Order, Query
 from ticketcore.domain.search import Search
-from ticketcore.domain.ticket import Priority
+from ticketcore.domain.ticket import Priority, Ticket
 from ticketcore.errors import RepositoryError
 from ticketcore.ports.repository import KINDS
 
@@ -31,15 +34,26 @@ _COMPARE: dict[Op, Callable[[Any, Any], sa.ColumnElement[bool]]] = {
     Op.GT: operator.gt,
     Op.GE: operator.ge,
 }
+KEY, SEEN = "seen_key", "seen_version"
+"""What the key and the version of a record that is overwritten are bound as."""
 _NOTHING = Search(())
 _UNARY = {Op.IS_NULL, Op.NOT_NULL}
+_FEW = 8
+"""As many values as this to compare a field with have a statement of their own for each number of them."""
+MANY = 2000
+"""From so many on, rows are rather met on the way along an order than sorted."""
+
+Columns = Mapping[str, sa.ColumnElement[Any]]
+_NO_OTHERS: Columns = {}
 
 
 @frozen
 class Shape:
     """A query without its values.
 
-    ``after`` says which values of the last row were absent; ``words`` are the names of those that are searched for.
+    ``after`` says which values of the last row were absent; ``words`` are the names of those that are searched for;
+    ``walks`` says that so many rows fit that they are met soon on the way along the order; ``checked`` are the names
+    of words that are so frequent that they are looked for in each row.
     """
 
     kind: type
@@ -49,9 +63,11 @@ class Shape:
     after: tuple[bool, ...] | None = None
     words: tuple[str, ...] = ()
     internal: bool = False
+    walks: bool = False
+    checked: tuple[str, ...] = ()
 
 
-def split(query: Query[Any], *, paged: bool = True) -> tuple[Shape, dict[str, Any]]:
+def split(query: Query[Any], backend: Backend, *, paged: bool = True) -> tuple[Shape, dict[str, Any]]:
     """Return the shape of ``query`` and the values to bind; without order and paging if not ``paged``."""
     values: dict[str, Any] = {}
 
@@ -61,13 +77,18 @@ def split(query: Query[Any], *, paged: bool = True) -> tuple[Shape, dict[str, An
         if expression.op in _UNARY or isinstance(expression.value, FieldRef):
             return expression
         # What has no place in the text is named after its place in the query.
+        if expression.op is Op.IN:
+            names = {f"v{len(values)}_{i}": value for i, value in enumerate(_padded(expression.value))}
+            values.update(names)
+            return Condition(expression.field, expression.op, tuple(names))
         name = f"v{len(values)}"
-        values[name] = list(expression.value) if expression.op is Op.IN else expression.value
+        values[name] = expression.value
         return Condition(expression.field, expression.op, name)
 
     where = tuple(bare(part) for part in query.where)
+    values = backend.asked(values)
     sought = query.search or _NOTHING
-    terms = {f"w{i}": search.term(word) for i, word in enumerate(sought.words)}
+    terms = {f"w{i}": backend.term(word) for i, word in enumerate(sought.words)}
     values |= terms
     words, internal = tuple(terms), sought.internal
     if not paged:
@@ -81,54 +102,81 @@ def split(query: Query[Any], *, paged: bool = True) -> tuple[Shape, dict[str, An
     return Shape(query.kind, where, query.order, query.limit is not None, absent, words, internal), values
 
 
+def _padded(values: Sequence[Any]) -> Sequence[Any]:
+    """Return ``values``, the last one of many as often as it takes to have one statement for nearly as many."""
+    if len(values) <= _FEW:
+        return values
+    return [*values, *repeat(values[-1], (1 << (len(values) - 1).bit_length()) - len(values))]
+
+
 def _ranked(value: Any) -> Any:
     return PRIORITY_RANK[value.value] if isinstance(value, Priority) else value
 
 
-def _bound(column: sa.Column[Any], name: str, *, expanding: bool = False) -> sa.BindParameter[Any]:
-    return sa.bindparam(name, type_=column.type, expanding=expanding)
+def _bound(column: sa.Column[Any], name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=column.type)
 
 
-def _clause(table: sa.Table, expression: Expression) -> sa.ColumnElement[bool]:
+def _clause(table: sa.Table, expression: Expression, others: Columns = _NO_OTHERS) -> sa.ColumnElement[bool]:
     if isinstance(expression, AllOf):
         return sa.and_(sa.true(), *(_clause(table, part) for part in expression.parts))
     if isinstance(expression, AnyOf):
         return sa.or_(sa.false(), *(_clause(table, part) for part in expression.parts))
-    column = table.c[expression.field]
+    stored = table.c[expression.field]
+    column = others.get(expression.field, stored)
     if expression.op is Op.IS_NULL:
         return column.is_(None)
     if expression.op is Op.NOT_NULL:
         return column.is_not(None)
     if expression.op is Op.IN:
-        return column.in_(_bound(column, expression.value, expanding=True))
+        return column.in_([_bound(stored, name) for name in expression.value]) if expression.value else sa.false()
     if isinstance(expression.value, FieldRef):
         return _COMPARE[expression.op](column, table.c[expression.value.field])
-    return _COMPARE[expression.op](column, _bound(column, expression.value))
+    return _COMPARE[expression.op](column, _bound(stored, expression.value))
 
 
-def _clauses(shape: Shape) -> list[sa.ColumnElement[bool]]:
+def _clauses(shape: Shape, backend: type[Backend], others: Columns = _NO_OTHERS) -> list[sa.ColumnElement[bool]]:
+    """Return the conditions; ``others`` are what takes the place of columns."""
     table = TABLES[shape.kind]
     return [
-        *(_clause(table, part) for part in shape.where),
-        *(search.having(name, internal=shape.internal) for name in shape.words),
+        *(_clause(table, part, others) for part in shape.where),
+        *(backend.having(name, internal=shape.internal) for name in shape.words),
+        *(_checked(shape, name, backend) for name in shape.checked),
     ]
+
+
+def _checked(shape: Shape, name: str, backend: type[Backend]) -> sa.ColumnElement[bool]:
+    if shape.walks:
+        return backend.near(name, internal=shape.internal, descending=shape.order[0].descending)
+    return backend.has(name, internal=shape.internal)
 
 
 def _sort_key(table: sa.Table, order: Order) -> sa.ColumnElement[Any]:
     column = table.c[order.field]
-    if isinstance(column.type, sa.Enum) and column.type.enum_class is Priority:
+    if sorts_by_rank(column):
         return sa.case({rank: sa.literal(place, sa.Integer) for rank, place in PRIORITY_RANK.items()}, value=column)
     return column
 
 
-def _ordering(table: sa.Table, order: Order) -> sa.ColumnElement[Any]:
-    key = _sort_key(table, order)
-    directed = key.desc() if order.descending else key.asc()
-    return directed.nulls_last() if table.c[order.field].nullable else directed
+def _ordering(
+    table: sa.Table, shape: Shape, backend: type[Backend], others: Columns = _NO_OTHERS
+) -> Iterator[sa.ColumnElement[Any]]:
+    """Yield what to sort by; a column that may be absent needs no word of that where it never is."""
+    for order in shape.order:
+        key = others.get(order.field, _sort_key(table, order))
+        directed = key.desc() if order.descending else key.asc()
+        if not table.c[order.field].nullable or Condition(order.field, Op.NOT_NULL) in shape.where:
+            yield directed
+        elif backend.nulls_last:
+            yield directed.nulls_last()
+        else:
+            yield from (key.is_(None), directed)
 
 
-def _behind(table: sa.Table, shape: Shape) -> sa.ColumnElement[bool]:
+def _behind(table: sa.Table, shape: Shape, backend: type[Backend]) -> sa.ColumnElement[bool]:
     """Return the condition of a row that comes after the one whose key values are bound as a0, a1 and so on."""
+    if (together := _behind_at_once(table, shape, backend)) is not None:
+        return together
     absent = shape.after or ()
     ways: list[sa.ColumnElement[bool]] = []
     same: list[sa.ColumnElement[bool]] = []
@@ -139,30 +187,104 @@ def _behind(table: sa.Table, shape: Shape) -> sa.ColumnElement[bool]:
             continue
         last = sa.bindparam(f"a{i}", type_=key.type)
         further = key < last if order.descending else key > last
-        if column.nullable:
+        if column.nullable and Condition(order.field, Op.NOT_NULL) not in shape.where:
             further = sa.or_(further, column.is_(None))
         ways.append(sa.and_(*same, further))
         same.append(key == last)
     return sa.or_(sa.false(), *ways)
 
 
+def _behind_at_once(table: sa.Table, shape: Shape, backend: type[Backend]) -> sa.ColumnElement[bool] | None:
+    """Return the same condition as one comparison, by which an index is entered at the right place, if there is one."""
+    directions = {order.descending for order in shape.order}
+    if not backend.compares_rows or len(directions) != 1 or any(shape.after or ()):
+        return None
+    for order in shape.order:
+        if table.c[order.field].nullable and Condition(order.field, Op.NOT_NULL) not in shape.where:
+            return None
+    keys = [_sort_key(table, order) for order in shape.order]
+    last = [sa.bindparam(f"a{i}", type_=key.type) for i, key in enumerate(keys)]
+    left: Any = keys[0] if len(keys) == 1 else sa.tuple_(*keys)
+    right: Any = last[0] if len(keys) == 1 else sa.tuple_(*last)
+    further: sa.ColumnElement[bool] = left < right if True in directions else left > right
+    return further
+
+
 @lru_cache(maxsize=512)
-def find(shape: Shape) -> sa.Select[Any]:
+def find(shape: Shape, backend: type[Backend]) -> sa.Select[Any]:
     """Return the statement that finds the records of a query of this ``shape``."""
     table = TABLES[shape.kind]
-    statement = sa.select(*(table.c[name] for name in FIELDS[shape.kind]))
-    statement = statement.where(*_clauses(shape))
-    statement = statement.order_by(*(_ordering(table, order) for order in shape.order))
+    columns = [table.c[name] for name in FIELDS[shape.kind]]
+    if shape.walks:
+        return _select(columns, shape, backend, walked_past(shape.where))
+    is_page = shape.kind is Ticket and shape.limited and not shape.words and not shape.checked
+    ways = ways_of(shape.where, shape.order) if is_page else None
+    if ways is None:
+        return _select(columns, shape, backend)
+    if len(ways.where) == 1 and BY_NUMBER not in ways.passed_over:
+        return _select(columns, evolve(shape, where=ways.where[0]), backend, ways.passed_over)
+    page = _page(shape, backend, ways)
+    statement = sa.select(*columns).join(page, page.c[BY_NUMBER] == table.c[BY_NUMBER])
+    return statement.order_by(*_ordering(table, shape, backend))
+
+
+def _page(shape: Shape, backend: type[Backend], ways: Ways) -> sa.Subquery:
+    """Return the numbers of the tickets of a page."""
+    number = [TABLES[shape.kind].c[BY_NUMBER]]
+    lists = [_select(number, evolve(shape, where=where), backend, ways.passed_over) for where in ways.where]
+    if len(lists) == 1:
+        return lists[0].subquery("page")
+    whole = sa.union_all(*(sa.select(one.subquery()) for one in lists))
+    key = whole.selected_columns[BY_NUMBER]
+    return whole.order_by(key.desc() if shape.order[0].descending else key).limit(_limit()).subquery("page")
+
+
+def _select(
+    columns: list[sa.Column[Any]], shape: Shape, backend: type[Backend], passed_over: frozenset[str] = frozenset()
+) -> sa.Select[Any]:
+    table = TABLES[shape.kind]
+    others = {name: backend.without_index(table.c[name]) for name in passed_over}
+    statement = sa.select(*columns).where(*_clauses(shape, backend, others))
+    statement = statement.order_by(*_ordering(table, shape, backend, others))
     if shape.after is not None:
-        statement = statement.where(_behind(table, shape))
-    return statement.limit(sa.bindparam("limit", type_=sa.Integer)) if shape.limited else statement
+        statement = statement.where(_behind(table, shape, backend))
+    return statement.limit(_limit()) if shape.limited else statement
+
+
+def _limit() -> sa.BindParameter[int]:
+    return sa.bindparam("limit", type_=sa.Integer)
 
 
 @lru_cache(maxsize=512)
-def count(shape: Shape, by: str | None = None) -> sa.Select[Any]:
+def narrowed(shape: Shape) -> Shape | None:
+    """Return the shape of what an index narrows a page down to that is sorted by another one; none if there is none."""
+    if shape.kind is not Ticket or not shape.limited or shape.words:
+        return None
+    where = narrowing(shape.where, shape.order)
+    return Shape(shape.kind, where) if where else None
+
+
+@lru_cache(maxsize=64)
+def count_some(shape: Shape, backend: type[Backend]) -> sa.Select[Any]:
+    """Return the statement that counts what ``shape`` fits, but no more than :data:`MANY`."""
+    return _some(sa.select(sa.literal_column("1")).select_from(TABLES[shape.kind]).where(*_clauses(shape, backend)))
+
+
+@lru_cache(maxsize=8)
+def count_places(backend: type[Backend]) -> sa.Select[Any]:
+    """Return the statement that counts the texts with the word bound as ``word``, of each kind up to :data:`MANY`."""
+    return sa.select(*(_some(place).scalar_subquery() for place in backend.places("word")))
+
+
+def _some(rows: sa.Select[Any]) -> sa.Select[Any]:
+    return sa.select(sa.func.count()).select_from(rows.limit(sa.literal_column(str(MANY))).subquery())
+
+
+@lru_cache(maxsize=512)
+def count(shape: Shape, backend: type[Backend], by: str | None = None) -> sa.Select[Any]:
     """Return the statement that counts what ``shape`` fits, for each value of ``by`` if that is given."""
     table = TABLES[shape.kind]
-    clauses = _clauses(shape)
+    clauses = _clauses(shape, backend)
     if by is None:
         return sa.select(sa.func.count()).select_from(table).where(*clauses)
     return sa.select(table.c[by], sa.func.count()).where(*clauses).group_by(table.c[by])
@@ -181,6 +303,8 @@ def insert(kind: Any, given: str) -> sa.Insert:
 class Prepared:
     """An INSERT as the driver takes it: its text, and how a record becomes the row of its values."""
 
+    table: str
+    columns: tuple[str, ...]
     text: str
     fields: Callable[[Any], tuple[Any, ...]]
     convert: tuple[tuple[int, Callable[[Any], Any]], ...]
@@ -201,7 +325,8 @@ def prepared(kind: Any, given: str, dialect: sa.Dialect) -> Prepared:
     names = compiled.positiontup
     processors = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
     convert = tuple((place, processor) for place, processor in enumerate(processors) if processor is not None)
-    return Prepared(str(compiled), operator.attrgetter(*names), convert)
+    columns = tuple(table.c[name].name for name in names)
+    return Prepared(table.name, columns, str(compiled), operator.attrgetter(*names), convert)
 
 
 @lru_cache(maxsize=64)
@@ -211,17 +336,16 @@ def get(kind: Any, key: str) -> sa.Select[Any]:
     return sa.select(*(table.c[name] for name in FIELDS[kind])).where(table.c[key] == sa.bindparam("key"))
 
 
-@lru_cache(maxsize=64)
-def update(kind: Any, key: str, given: str, *, versioned: bool) -> sa.Update:
-    """Return the statement that overwrites a record, if it still has the version bound as ``seen``."""
+def update(kind: Any, fields: tuple[str, ...], *, versioned: bool) -> sa.Update:
+    """Return the statement that overwrites ``fields`` of the record with a key, if it has the version that was seen."""
     table = TABLES[kind]
-    fields = [name for name in FIELDS[kind] if name not in {key, given}]
+    key = table.c[KINDS[kind].key]
     statement = (
         sa.update(table)
-        .where(table.c[key] == sa.bindparam("seen_key"))
+        .where(key == sa.bindparam(KEY, type_=key.type))
         .values({name: sa.bindparam(name, type_=table.c[name].type) for name in fields})
     )
-    return statement.where(table.c.row_version == sa.bindparam("seen")) if versioned else statement
+    return statement.where(table.c.row_version == sa.bindparam(SEEN, type_=sa.Integer)) if versioned else statement
 
 
 @lru_cache(maxsize=64)
@@ -235,30 +359,48 @@ def records(kind: Any, rows: Any) -> Iterator[Any]:
     """Yield the records of ``kind`` that ``rows`` hold.
 
     Raises:
-        RepositoryError: a row lacks a date that every one has.
+        RepositoryError: a row lacks a date that every one has, or has a word that is none of a fixed list.
     """
-    fields, dates = FIELDS[kind], _needed_dates(kind)
-    for row in rows:
-        for place in dates:
-            if row[place] is None:
-                raise _no_date(kind, fields[place], dict(zip(fields, row, strict=True)))
-        yield kind(**dict(zip(fields, row, strict=True)))
+    fields, needed = FIELDS[kind], _needed(kind)
+    try:
+        for row in rows:
+            for place in needed:
+                if row[place] is None:
+                    yield kind(**_filled(kind, dict(zip(fields, row, strict=True))))
+                    break
+            else:
+                yield kind(**dict(zip(fields, row, strict=True)))
+    except LookupError as error:  # SQLAlchemy's, of a column with a fixed list
+        message = f"the database has a wrong word in {TABLES[kind].name}: {error}"
+        raise RepositoryError(message, hint="another program wrote it: ticketcore db verify says where") from error
 
 
 @lru_cache(maxsize=64)
-def _needed_dates(kind: Any) -> tuple[int, ...]:
-    """Return the places of the dates that every row has."""
-    columns = (TABLES[kind].c[name] for name in FIELDS[kind])
-    return tuple(i for i, column in enumerate(columns) if isinstance(column.type, Instant) and not column.nullable)
+def _needed(kind: Any) -> tuple[int, ...]:
+    """Return the places of the values that every row has."""
+    return tuple(i for i, name in enumerate(FIELDS[kind]) if not TABLES[kind].c[name].nullable)
 
 
-def _no_date(kind: Any, field: str, row: Mapping[str, Any]) -> RepositoryError:
+def _filled(kind: Any, row: dict[str, Any]) -> Mapping[str, Any]:
+    """Return ``row``, in which another program has left something out: a text that is missing is an empty one.
+
+    Raises:
+        RepositoryError: something else is missing, a date for one.
+    """
     table, key = TABLES[kind], KINDS[kind].key
-    place = f"{table.name}.{table.c[field].name}, where {table.c[key].name} is {row[key]!r}"
-    hint = "another program wrote it: put a date there, such as 2026-05-01 12:00:00.000000 (UTC)"
-    return RepositoryError(f"the database has no date in {place}", hint=hint)
-
-
-def values(record: Any, *, without: str = "") -> Mapping[str, Any]:
-    """Return the fields of ``record`` as the values to bind."""
-    return {name: getattr(record, name) for name in FIELDS[type(record)] if name != without}
+    for name, value in row.items():
+        column = table.c[name]
+        if value is not None or column.nullable:
+            continue
+        if isinstance(column.type, sa.String):
+            row[name] = ""
+        elif isinstance(column.type, YesNo):
+            row[name] = attrs.fields_dict(kind)[name].default is True
+        else:
+            is_date = isinstance(column.type, Instant)
+            what = "date" if is_date else "value"
+            place = f"{table.name}.{column.name}, where {table.c[key].name} is {row[key]!r}"
+            example = "a date there, such as 2026-05-01 12:00:00.000000 (UTC)" if is_date else "one there"
+            message, hint = f"the database has no {what} in {place}", f"another program wrote it: put {example}"
+            raise RepositoryError(message, hint=hint)
+    return row

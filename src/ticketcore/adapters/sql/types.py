@@ -5,15 +5,45 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from ticketcore.domain.template import TemplateTask
 from ticketcore.errors import RepositoryError
 from ticketcore.serde import shown, to_plain
 
 _TEXT_LENGTH = len("2026-05-01 12:00:00.000000")
+_MARIADB = ("mysql", "mariadb")  # the names under which SQLAlchemy knows it
+
+_Text = TypeVar("_Text", bound=sa.String)
+
+COLLATION = "utf8mb4_nopad_bin"
+"""How MariaDB compares text: by its characters, blanks at the end included, as SQLite does by itself."""
+
+
+def fixed(length: int) -> sa.String:
+    """Return the type of a text of at most ``length`` characters that is specified as ``char``.
+
+    PostgreSQL and MariaDB would add or take away blanks at its end.
+    """
+    return _exact(sa.CHAR(length).with_variant(sa.String(length), *_MARIADB), sa.String(length, collation="C"))
+
+
+def line(length: int) -> sa.String:
+    """Return the type of a text of at most ``length`` characters."""
+    return _exact(sa.String(length), sa.String(length, collation="C"))
+
+
+def text() -> sa.Text:
+    """Return the type of a text of any length; MariaDB's TEXT ends at 64 KiB."""
+    return _exact(sa.Text().with_variant(mysql.LONGTEXT(), *_MARIADB), sa.Text(collation="C"))
+
+
+def _exact(kind: _Text, postgresql: _Text) -> _Text:
+    """Return ``kind``, which PostgreSQL compares and sorts by its characters whatever language the database has."""
+    return kind.with_variant(postgresql, "postgresql")
 
 
 def _as_text(value: datetime | None) -> str | None:
@@ -38,6 +68,11 @@ class Instant(sa.TypeDecorator[datetime]):
 
     impl = sa.DateTime
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """Return the type with microseconds, which MariaDB drops unless asked."""
+        kind = mysql.DATETIME(fsp=6) if dialect.name in _MARIADB else sa.DateTime()
+        return dialect.type_descriptor(kind)
 
     def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return ``value`` in UTC as the database keeps it."""
@@ -70,6 +105,10 @@ class YesNo(sa.TypeDecorator[bool]):
     impl = sa.CHAR(2)
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """Return the type, which does not fill up with blanks."""
+        return dialect.type_descriptor(sa.CHAR(2) if dialect.name == "sqlite" else sa.String(2))
+
     def process_bind_param(self, value: bool | None, dialect: sa.Dialect) -> str | None:
         """Return ``value`` as a letter."""
         return None if value is None else "Y" if value else "N"
@@ -85,6 +124,10 @@ class Names(sa.TypeDecorator[tuple[str, ...]]):
     impl = sa.Text
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """Return the type of a text of any length."""
+        return dialect.type_descriptor(mysql.LONGTEXT() if dialect.name in _MARIADB else sa.TEXT())
+
     def process_bind_param(self, value: tuple[str, ...] | None, dialect: sa.Dialect) -> str:
         """Return ``value`` as one text."""
         return ",".join(value or ())
@@ -99,6 +142,10 @@ class TaskList(sa.TypeDecorator[tuple[TemplateTask, ...]]):
 
     impl = sa.Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        """Return the type of a text of any length."""
+        return dialect.type_descriptor(mysql.LONGTEXT() if dialect.name in _MARIADB else sa.TEXT())
 
     def process_bind_param(self, value: tuple[TemplateTask, ...] | None, dialect: sa.Dialect) -> str:
         """Return ``value`` as JSON."""
@@ -118,10 +165,39 @@ class TaskList(sa.TypeDecorator[tuple[TemplateTask, ...]]):
             raise RepositoryError(message, hint=hint) from error
 
 
-def word(kind: type[StrEnum], name: str) -> sa.Enum:
+class Word(sa.TypeDecorator[StrEnum]):
+    """A member of a fixed list, stored by its value."""
+
+    impl = sa.Enum
+    cache_ok = True
+
+    def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
+        """Return what turns a stored word into a member; other programs may write it in small letters, or with blanks.
+
+        Reading raises a LookupError where it is none.
+        """
+        members = {value: self.enum_class(value) for value in self.enums}
+        likes = {value.casefold(): member for value, member in members.items()}
+
+        def read(value: Any) -> Any:
+            found = members.get(value)
+            if found is not None or value is None:
+                return found
+            try:
+                return likes[value.strip().casefold()]
+            except KeyError:
+                raise LookupError(f"{shown(value)} is none of {', '.join(members)}") from None
+
+        return read
+
+
+def word(kind: type[StrEnum], name: str) -> Word:
     """Return the type of a column that holds a member of ``kind`` by its value."""
 
     def values(members: Any) -> list[str]:
         return [member.value for member in members]
 
-    return sa.Enum(kind, name=name, values_callable=values, create_constraint=True, validate_strings=True)
+    # A type of its own (PostgreSQL, MariaDB) could not get another member without a lock on the whole table.
+    return Word(
+        kind, name=name, values_callable=values, create_constraint=True, validate_strings=True, native_enum=False
+    )

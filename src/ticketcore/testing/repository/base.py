@@ -240,13 +240,15 @@ def due(limit: int | None = None) -> Query[OutboxMessage]:
 
 
 def conflicts(repository: Repository, method: str, argument: object, what: str) -> None:
-    """Check that the call raises ConflictError itself, and that its transaction leaves nothing."""
+    """Check that the call, or for an add the end of its transaction, raises ConflictError, and nothing is left."""
     before = contents(repository)
 
     def attempt() -> None:
         with repository.transaction() as transaction:
             transaction.add(make_comment())
             error = raised(getattr(transaction, method), argument)
+            if error is None and method != "save":
+                return
             assert isinstance(error, ConflictError), (
                 f"{what}: {method} should raise a ConflictError, but it raised {error!r}"
             )

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import takewhile
+from typing import cast
 
 from attrs import evolve
 
@@ -89,6 +93,27 @@ class TransactionTests(Suite):
         assert raised(fail) is reason, "the exception was replaced by another one"
         equal(contents(repository), before, "everything that is stored")
 
+    def test_a_conflict_that_is_swallowed_undoes_the_transaction(self, repository: Repository) -> None:
+        """Whoever goes on after a conflict stores nothing, and is told so."""
+        [ticket] = store(repository, make_ticket())
+        before = contents(repository)
+
+        def swallow(method: str, record: object) -> None:
+            with repository.transaction() as transaction:
+                transaction.add(make_comment())
+                with suppress(ConflictError):
+                    getattr(transaction, method)(record)
+                    transaction.count(every(Ticket))
+                with suppress(RepositoryError):
+                    transaction.add(make_comment())
+
+        for method, record in (("add", ticket), ("save", evolve(ticket, row_version=7))):
+            error = raised(swallow, method, record)
+            assert isinstance(error, RepositoryError | ConflictError), (
+                f"after a conflict in {method} the transaction should fail as a whole, but it came to {error!r}"
+            )
+            equal(contents(repository), before, f"after a conflict in {method} that was swallowed")
+
     def test_a_later_transaction_works_after_an_exception(self, repository: Repository) -> None:
         """An undone transaction does not stand in the way of the next."""
         with undone(repository) as transaction:
@@ -126,6 +151,33 @@ class TransactionTests(Suite):
             f"two of three threads should meet a conflict: {errors!r}"
         )
         equal(len(find(repository, every(Person))), 1, "people with that address")
+
+    def test_what_has_to_be_added_alone_is(self, repository: Repository) -> None:
+        """Two look at what is there and add to it at once: the second sees the first, or meets a conflict."""
+        for kind in (kind for kind, facts in KINDS.items() if facts.alone):
+            [there] = store(repository, make_record(kind))
+            have_looked = (threading.Event(), threading.Event())
+
+            def add(own: int, kind: type = kind, have_looked: Sequence[threading.Event] = have_looked) -> int:
+                with repository.transaction() as transaction:
+                    seen = transaction.count(every(kind))
+                    have_looked[own].set()
+                    have_looked[1 - own].wait(0.5)  # where one writer waits for the other, it never comes
+                    transaction.add(make_record(kind))
+                return seen
+
+            def attempt(own: int, add: Callable[[int], int] = add) -> int | ConflictError:
+                try:
+                    return add(own)
+                except ConflictError as error:
+                    return error
+
+            results = at_once(partial(attempt, 0), partial(attempt, 1))
+            conflicts = [result for result in results if isinstance(result, ConflictError)]
+            assert len(conflicts) == 1 or sorted(cast("list[int]", results)) == [1, 2], (
+                f"two added a {kind.__name__} at once, and neither saw the other: {results!r}"
+            )
+            equal(len(find(repository, every(kind))), 3 - len(conflicts), f"records beside {there!r}")
 
     def test_a_reader_does_not_wait_for_a_writer(self, repository: Repository) -> None:
         """While a writing transaction is open, a reader sees the state before it, at once."""

@@ -10,6 +10,8 @@ from alembic import op
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 
+adds = ()
+
 
 def upgrade() -> None:
     """Apply the revision."""

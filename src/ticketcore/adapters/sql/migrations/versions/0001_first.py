@@ -7,6 +7,9 @@ Revises:
 import sqlalchemy as sa
 from alembic import op
 
+from ticketcore.adapters.sql.tables import MARIADB
+from ticketcore.adapters.sql.types import Instant, Names, YesNo, fixed, line, text
+
 revision = "0001"
 down_revision = None
 
@@ -15,7 +18,7 @@ def upgrade() -> None:
     """Create the tables."""
     op.create_table(
         "data_ticket",
-        sa.Column("Guid", sa.CHAR(length=50), nullable=False),
+        sa.Column("Guid", fixed(50), nullable=False),
         sa.Column(
             "TicketNumber",
             sa.Integer(),
@@ -23,10 +26,10 @@ def upgrade() -> None:
             nullable=False,
             info={"ticketcore_numbered": True},
         ),
-        sa.Column("Package", sa.CHAR(length=255), nullable=False),
-        sa.Column("Project", sa.String(length=255), nullable=False),
-        sa.Column("Subject", sa.String(length=500), nullable=False),
-        sa.Column("Description", sa.Text(), nullable=False),
+        sa.Column("Package", fixed(255), nullable=False),
+        sa.Column("Project", line(255), nullable=False),
+        sa.Column("Subject", line(500), nullable=False),
+        sa.Column("Description", text(), nullable=False),
         sa.Column(
             "Status",
             sa.Enum(
@@ -40,6 +43,7 @@ def upgrade() -> None:
                 "CANCELLED",
                 name="ticket_status",
                 create_constraint=True,
+                native_enum=False,
             ),
             nullable=False,
         ),
@@ -53,15 +57,18 @@ def upgrade() -> None:
                 "INFO",
                 name="ticket_priority",
                 create_constraint=True,
+                native_enum=False,
             ),
             nullable=False,
         ),
         sa.Column(
             "TicketType",
-            sa.Enum("USER", "INTERNAL", "BUG", "FEATURE", name="ticket_type", create_constraint=True),
+            sa.Enum(
+                "USER", "INTERNAL", "BUG", "FEATURE", name="ticket_type", create_constraint=True, native_enum=False
+            ),
             nullable=False,
         ),
-        sa.Column("RequestedBy", sa.String(length=255), nullable=False),
+        sa.Column("RequestedBy", line(255), nullable=False),
         sa.Column(
             "RequestedByType",
             sa.Enum(
@@ -70,143 +77,165 @@ def upgrade() -> None:
                 "SYSTEM",
                 name="ticket_requested_by_type",
                 create_constraint=True,
+                native_enum=False,
             ),
             nullable=False,
         ),
-        sa.Column("AssignedTo", sa.String(length=255), nullable=False),
-        sa.Column("ProblemAnalysis", sa.Text(), nullable=False),
+        sa.Column("AssignedTo", line(255), nullable=False),
+        sa.Column("ProblemAnalysis", text(), nullable=False),
         sa.Column("WorkScore", sa.Integer(), nullable=True),
-        sa.Column("SlaResponseDeadline", sa.DateTime(), nullable=True),
-        sa.Column("SlaResolutionDeadline", sa.DateTime(), nullable=True),
-        sa.Column("SlaResponseMet", sa.CHAR(length=2), nullable=True),
-        sa.Column("SlaResolutionMet", sa.CHAR(length=2), nullable=True),
-        sa.Column("CreatedDate", sa.DateTime(), nullable=False),
-        sa.Column("UpdatedDate", sa.DateTime(), nullable=False),
-        sa.Column("ResolvedDate", sa.DateTime(), nullable=True),
-        sa.Column("ClosedDate", sa.DateTime(), nullable=True),
-        sa.Column("Watchers", sa.Text(), nullable=False),
-        sa.Column("MergedGuids", sa.Text(), nullable=False),
-        sa.Column("EstimatedDate", sa.DateTime(), nullable=True),
+        sa.Column("SlaResponseDeadline", Instant(), nullable=True),
+        sa.Column("SlaResolutionDeadline", Instant(), nullable=True),
+        sa.Column("SlaResponseMet", YesNo(), nullable=True),
+        sa.Column("SlaResolutionMet", YesNo(), nullable=True),
+        sa.Column("CreatedDate", Instant(), nullable=False),
+        sa.Column("UpdatedDate", Instant(), nullable=False),
+        sa.Column("ResolvedDate", Instant(), nullable=True),
+        sa.Column("ClosedDate", Instant(), nullable=True),
+        sa.Column("Watchers", Names(), nullable=False),
+        sa.Column("MergedGuids", Names(), nullable=False),
+        sa.Column("EstimatedDate", Instant(), nullable=True),
         sa.Column("RowVersion", sa.Integer(), nullable=False),
-        sa.Column("MergedInto", sa.CHAR(length=50), nullable=True),
-        sa.Column("SlaPausedAt", sa.DateTime(), nullable=True),
-        sa.Column("SlaResponseEscalated", sa.DateTime(), nullable=True),
-        sa.Column("SlaResolutionEscalated", sa.DateTime(), nullable=True),
+        sa.Column("MergedInto", fixed(50), nullable=True),
+        sa.Column("SlaPausedAt", Instant(), nullable=True),
+        sa.Column("SlaResponseEscalated", Instant(), nullable=True),
+        sa.Column("SlaResolutionEscalated", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("Guid"),
         sa.UniqueConstraint("TicketNumber"),
+        if_not_exists=True,
+        **MARIADB,
     )
-    op.create_index("ix_ticket_assigned", "data_ticket", ["AssignedTo", "Status"], unique=False)
-    op.create_index("ix_ticket_package_status", "data_ticket", ["Package", "Status"], unique=False)
+    op.create_index("ix_ticket_assigned", "data_ticket", ["AssignedTo", "Status"], unique=False, if_not_exists=True)
+    op.create_index("ix_ticket_package_status", "data_ticket", ["Package", "Status"], unique=False, if_not_exists=True)
     op.create_index(
         "ix_ticket_status_resolution",
         "data_ticket",
         ["Status", "SlaResolutionDeadline"],
         unique=False,
+        if_not_exists=True,
     )
     op.create_table(
         "data_ticket_comment",
-        sa.Column("Guid", sa.CHAR(length=50), nullable=False),
-        sa.Column("TicketGuid", sa.CHAR(length=50), nullable=False),
-        sa.Column("Text", sa.Text(), nullable=False),
-        sa.Column("CommentedBy", sa.String(length=255), nullable=False),
-        sa.Column("IsInternal", sa.CHAR(length=2), nullable=False),
-        sa.Column("Package", sa.CHAR(length=255), nullable=False),
-        sa.Column("CreatedDate", sa.DateTime(), nullable=False),
+        sa.Column("Guid", fixed(50), nullable=False),
+        sa.Column("TicketGuid", fixed(50), nullable=False),
+        sa.Column("Text", text(), nullable=False),
+        sa.Column("CommentedBy", line(255), nullable=False),
+        sa.Column("IsInternal", YesNo(), nullable=False),
+        sa.Column("Package", fixed(255), nullable=False),
+        sa.Column("CreatedDate", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("Guid"),
+        if_not_exists=True,
+        **MARIADB,
     )
-    op.create_index("ix_comment_ticket", "data_ticket_comment", ["TicketGuid", "CreatedDate"], unique=False)
+    op.create_index(
+        "ix_comment_ticket", "data_ticket_comment", ["TicketGuid", "CreatedDate"], unique=False, if_not_exists=True
+    )
     op.create_table(
         "data_ticket_history",
-        sa.Column("Guid", sa.CHAR(length=50), nullable=False),
-        sa.Column("TicketGuid", sa.CHAR(length=50), nullable=False),
-        sa.Column("Action", sa.String(length=100), nullable=False),
-        sa.Column("OldValue", sa.Text(), nullable=True),
-        sa.Column("NewValue", sa.Text(), nullable=True),
-        sa.Column("ActionBy", sa.String(length=255), nullable=False),
-        sa.Column("Package", sa.CHAR(length=255), nullable=False),
-        sa.Column("ActionDate", sa.DateTime(), nullable=False),
+        sa.Column("Guid", fixed(50), nullable=False),
+        sa.Column("TicketGuid", fixed(50), nullable=False),
+        sa.Column("Action", line(100), nullable=False),
+        sa.Column("OldValue", text(), nullable=True),
+        sa.Column("NewValue", text(), nullable=True),
+        sa.Column("ActionBy", line(255), nullable=False),
+        sa.Column("Package", fixed(255), nullable=False),
+        sa.Column("ActionDate", Instant(), nullable=False),
         sa.Column("Seq", sa.Integer(), nullable=False),
-        sa.Column("Field", sa.String(length=100), nullable=False),
-        sa.Column("Note", sa.Text(), nullable=False),
-        sa.Column("Salt", sa.String(length=32), nullable=False),
-        sa.Column("PrevHash", sa.String(length=64), nullable=False),
-        sa.Column("Hash", sa.String(length=64), nullable=False),
+        sa.Column("Field", line(100), nullable=False),
+        sa.Column("Note", text(), nullable=False),
+        sa.Column("Salt", line(32), nullable=False),
+        sa.Column("PrevHash", line(64), nullable=False),
+        sa.Column("Hash", line(64), nullable=False),
         sa.PrimaryKeyConstraint("Guid"),
+        if_not_exists=True,
+        **MARIADB,
     )
-    op.create_index("ux_history_ticket_seq", "data_ticket_history", ["TicketGuid", "Seq"], unique=True)
+    op.create_index(
+        "ux_history_ticket_seq", "data_ticket_history", ["TicketGuid", "Seq"], unique=True, if_not_exists=True
+    )
     op.create_table(
         "def_person",
-        sa.Column("PersonGuid", sa.CHAR(length=50), nullable=False),
-        sa.Column("Name", sa.String(length=255), nullable=False),
-        sa.Column("Email", sa.String(length=255), nullable=False),
-        sa.Column("IsStaff", sa.CHAR(length=2), nullable=False),
-        sa.Column("Active", sa.CHAR(length=2), nullable=False),
+        sa.Column("PersonGuid", fixed(50), nullable=False),
+        sa.Column("Name", line(255), nullable=False),
+        sa.Column("Email", line(255), nullable=False),
+        sa.Column("IsStaff", YesNo(), nullable=False),
+        sa.Column("Active", YesNo(), nullable=False),
         sa.PrimaryKeyConstraint("PersonGuid"),
+        if_not_exists=True,
+        **MARIADB,
     )
-    op.create_index("ux_person_email", "def_person", ["Email"], unique=True)
+    op.create_index("ux_person_email", "def_person", ["Email"], unique=True, if_not_exists=True)
     op.create_table(
         "def_ticket_assign",
         sa.Column("Id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("Package", sa.CHAR(length=255), nullable=False),
-        sa.Column("Project", sa.String(length=255), nullable=False),
-        sa.Column("Priority", sa.String(length=20), nullable=False),
-        sa.Column("TicketType", sa.String(length=50), nullable=False),
-        sa.Column("AssignTo", sa.String(length=255), nullable=False),
-        sa.Column("Active", sa.CHAR(length=2), nullable=False),
+        sa.Column("Package", fixed(255), nullable=False),
+        sa.Column("Project", line(255), nullable=False),
+        sa.Column("Priority", line(20), nullable=False),
+        sa.Column("TicketType", line(50), nullable=False),
+        sa.Column("AssignTo", line(255), nullable=False),
+        sa.Column("Active", YesNo(), nullable=False),
         sa.PrimaryKeyConstraint("Id"),
         sqlite_autoincrement=True,
+        if_not_exists=True,
+        **MARIADB,
     )
     op.create_table(
         "def_ticket_sla",
         sa.Column("Id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("Package", sa.CHAR(length=255), nullable=False),
-        sa.Column("Priority", sa.String(length=20), nullable=False),
-        sa.Column("TicketType", sa.String(length=50), nullable=False),
+        sa.Column("Package", fixed(255), nullable=False),
+        sa.Column("Priority", line(20), nullable=False),
+        sa.Column("TicketType", line(50), nullable=False),
         sa.Column("ResponseMinutes", sa.Integer(), nullable=False),
         sa.Column("ResolutionMinutes", sa.Integer(), nullable=False),
-        sa.Column("Calendar", sa.String(length=255), nullable=False),
-        sa.Column("EscalationContact", sa.String(length=1000), nullable=False),
-        sa.Column("RaciResponsible", sa.String(length=1000), nullable=False),
-        sa.Column("RaciAccountable", sa.String(length=1000), nullable=False),
-        sa.Column("RaciConsulted", sa.String(length=1000), nullable=False),
-        sa.Column("RaciInformed", sa.String(length=1000), nullable=False),
-        sa.Column("Active", sa.CHAR(length=2), nullable=False),
+        sa.Column("Calendar", line(255), nullable=False),
+        sa.Column("EscalationContact", line(1000), nullable=False),
+        sa.Column("RaciResponsible", line(1000), nullable=False),
+        sa.Column("RaciAccountable", line(1000), nullable=False),
+        sa.Column("RaciConsulted", line(1000), nullable=False),
+        sa.Column("RaciInformed", line(1000), nullable=False),
+        sa.Column("Active", YesNo(), nullable=False),
         sa.PrimaryKeyConstraint("Id"),
         sqlite_autoincrement=True,
+        if_not_exists=True,
+        **MARIADB,
     )
     op.create_table(
         "sys_outbox",
-        sa.Column("Guid", sa.CHAR(length=50), nullable=False),
-        sa.Column("TicketGuid", sa.CHAR(length=50), nullable=False),
-        sa.Column("Package", sa.CHAR(length=255), nullable=False),
-        sa.Column("NotifyCode", sa.String(length=100), nullable=False),
-        sa.Column("Channel", sa.String(length=100), nullable=False),
-        sa.Column("Recipient", sa.String(length=320), nullable=False),
-        sa.Column("Payload", sa.Text(), nullable=False),
+        sa.Column("Guid", fixed(50), nullable=False),
+        sa.Column("TicketGuid", fixed(50), nullable=False),
+        sa.Column("Package", fixed(255), nullable=False),
+        sa.Column("NotifyCode", line(100), nullable=False),
+        sa.Column("Channel", line(100), nullable=False),
+        sa.Column("Recipient", line(320), nullable=False),
+        sa.Column("Payload", text(), nullable=False),
         sa.Column(
             "State",
-            sa.Enum("PENDING", "DELIVERED", "DEAD", name="outbox_state", create_constraint=True),
+            sa.Enum("PENDING", "DELIVERED", "DEAD", name="outbox_state", create_constraint=True, native_enum=False),
             nullable=False,
         ),
         sa.Column("Attempts", sa.Integer(), nullable=False),
-        sa.Column("NextAttempt", sa.DateTime(), nullable=False),
-        sa.Column("LastError", sa.Text(), nullable=False),
-        sa.Column("CreatedDate", sa.DateTime(), nullable=False),
-        sa.Column("DeliveredDate", sa.DateTime(), nullable=True),
+        sa.Column("NextAttempt", Instant(), nullable=False),
+        sa.Column("LastError", text(), nullable=False),
+        sa.Column("CreatedDate", Instant(), nullable=False),
+        sa.Column("DeliveredDate", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("Guid"),
+        if_not_exists=True,
+        **MARIADB,
     )
-    op.create_index("ix_outbox_due", "sys_outbox", ["State", "NextAttempt"], unique=False)
-    op.create_index("ix_outbox_ticket", "sys_outbox", ["TicketGuid"], unique=False)
+    op.create_index("ix_outbox_due", "sys_outbox", ["State", "NextAttempt"], unique=False, if_not_exists=True)
+    op.create_index("ix_outbox_ticket", "sys_outbox", ["TicketGuid"], unique=False, if_not_exists=True)
     op.create_table(
         "sys_user",
-        sa.Column("Username", sa.String(length=255), nullable=False),
-        sa.Column("Email", sa.String(length=255), nullable=False),
-        sa.Column("PersonGuid", sa.CHAR(length=50), nullable=True),
-        sa.Column("Active", sa.CHAR(length=2), nullable=False),
+        sa.Column("Username", line(255), nullable=False),
+        sa.Column("Email", line(255), nullable=False),
+        sa.Column("PersonGuid", fixed(50), nullable=True),
+        sa.Column("Active", YesNo(), nullable=False),
         sa.PrimaryKeyConstraint("Username"),
+        if_not_exists=True,
+        **MARIADB,
     )
-    op.create_index("ix_user_email", "sys_user", ["Email"], unique=False)
-    op.create_index("ix_user_person", "sys_user", ["PersonGuid"], unique=False)
+    op.create_index("ix_user_email", "sys_user", ["Email"], unique=False, if_not_exists=True)
+    op.create_index("ix_user_person", "sys_user", ["PersonGuid"], unique=False, if_not_exists=True)
 
 
 def downgrade() -> None:
@@ -221,4 +250,4 @@ def downgrade() -> None:
         "data_ticket_history",
         "data_ticket",
     ):
-        op.drop_table(table)
+        op.drop_table(table, if_exists=True)

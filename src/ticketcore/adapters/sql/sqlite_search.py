@@ -8,13 +8,14 @@ its row is found again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from attrs import frozen
 from sqlalchemy.engine import Connection
 
+from ticketcore.adapters.sql.backend import driver
 from ticketcore.adapters.sql.tables import comment, ticket
 from ticketcore.adapters.sql.types import YesNo
 from ticketcore.domain.search import TEXTS, words
@@ -22,9 +23,9 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.work import Comment
 
 TABLES = (
-    """CREATE VIRTUAL TABLE data_ticket_search USING fts5(
+    """CREATE VIRTUAL TABLE IF NOT EXISTS data_ticket_search USING fts5(
         Words, tokenize="ascii", detail=none, columnsize=0)""",
-    """CREATE VIRTUAL TABLE data_ticket_comment_search USING fts5(
+    """CREATE VIRTUAL TABLE IF NOT EXISTS data_ticket_comment_search USING fts5(
         CommentGuid UNINDEXED, Words, tokenize="ascii tokenchars '='", detail=none, columnsize=0)""",
 )
 """The statements that make the index: a row for each ticket, under its number, and one for each comment."""
@@ -76,6 +77,12 @@ _tickets = sa.table("data_ticket_search", sa.column("rowid"), sa.column("data_ti
 _comments = sa.table("data_ticket_comment_search", sa.column("CommentGuid"), sa.column("data_ticket_comment_search"))
 
 
+def index(connection: Connection, how: str, records: Sequence[Any]) -> None:
+    """Let the index follow ``records``; ``how`` is the name of a statement of :class:`Index`."""
+    kept = INDEXES[type(records[0])]
+    driver(connection).executemany(getattr(kept, how), [kept.row(record) for record in records])
+
+
 def create_tables(connection: Connection) -> None:
     """Make the index."""
     for statement in TABLES:
@@ -85,6 +92,49 @@ def create_tables(connection: Connection) -> None:
 def term(word: str) -> str:
     """Return what to match to find ``word``: quoted, because AND and NOT are words too."""
     return f'"{word}"'
+
+
+def places(name: str) -> tuple[sa.Select[Any], ...]:
+    """Return what selects the texts that have the word of the term that is bound as ``name``: tickets', comments'."""
+    wanted: sa.BindParameter[str] = sa.bindparam(name, type_=sa.Text)
+    return (
+        sa.select(sa.literal_column("1")).where(_tickets.c.data_ticket_search.op("MATCH")(wanted)),
+        sa.select(sa.literal_column("1")).where(_comments.c.data_ticket_comment_search.op("MATCH")(wanted)),
+    )
+
+
+def has(name: str, *, internal: bool) -> sa.ColumnElement[bool]:
+    """Return the same condition as :func:`having`, to be looked at ticket by ticket."""
+    matches = _tickets.c.data_ticket_search.op("MATCH")(sa.bindparam(name, type_=sa.Text))
+    return sa.or_(
+        sa.exists().where(matches, _tickets.c.rowid == ticket.c.ticket_number), _said(name, internal=internal)
+    )
+
+
+def near(name: str, *, internal: bool, descending: bool) -> sa.ColumnElement[bool]:
+    """Return the same condition, of tickets with numbers between those that are bound as ``lower`` and ``upper``."""
+    number = _tickets.c.rowid
+    written = sa.select(_tickets.c.rowid).where(
+        _tickets.c.data_ticket_search.op("MATCH")(sa.bindparam(name, type_=sa.Text)),
+        number > sa.bindparam("lower", type_=sa.Integer),
+        number < sa.bindparam("upper", type_=sa.Integer),
+    )
+    # The index goes the way of the list if it is told to; the limit makes it listen, and is never reached.
+    written = written.order_by(number.desc() if descending else number).limit(sa.literal_column("1000000"))
+    return sa.or_(ticket.c.ticket_number.in_(written), _said(name, internal=internal))
+
+
+def _said(name: str, *, internal: bool) -> sa.ColumnElement[bool]:
+    """Return the condition of a ticket one of whose comments has the word, comment by comment."""
+    before, after = (sa.literal_column(quoted, type_=sa.Text) for quoted in ("'\"='", "'\" AND '"))
+    token = before + sa.func.lower(sa.func.hex(comment.c.guid), type_=sa.Text) + after
+    matches = _comments.c.data_ticket_comment_search.op("MATCH")(token + sa.bindparam(name, type_=sa.Text))
+    said = sa.exists().where(comment.c.ticket_guid == ticket.c.guid, sa.exists().where(matches))
+    return said if internal else said.where(_is_public())
+
+
+def _is_public() -> sa.ColumnElement[bool]:
+    return comment.c.is_internal == sa.literal(value=False, type_=YesNo)
 
 
 def having(name: str, *, internal: bool) -> sa.ColumnElement[bool]:
@@ -100,6 +150,6 @@ def having(name: str, *, internal: bool) -> sa.ColumnElement[bool]:
         .where(_comments.c.data_ticket_comment_search.op("MATCH")(wanted))
     )
     if not internal:
-        said = said.where(comment.c.is_internal == sa.literal(value=False, type_=YesNo))
+        said = said.where(_is_public())
     # By the number, which is SQLite's own key of a row: two ways to it joined by OR it would take one by one.
     return ticket.c.ticket_number.in_(sa.union(written, said))

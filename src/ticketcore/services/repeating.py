@@ -1,0 +1,43 @@
+"""Doing again, in a new transaction, what somebody else was in the way of, or what lost its connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ticketcore.errors import ConflictError, RepositoryLostError
+
+R = TypeVar("R")
+
+_ATTEMPTS = 8
+
+
+def repeated(step: Callable[[], R], *, final: Callable[[ConflictError], bool] = lambda _error: False) -> R:
+    """Return what ``step``, one transaction, comes to; it is done up to eight times more, after short random waits.
+
+    Args:
+        step: reads what it decides by anew each time.
+        final: whether a conflict is one that will be there again.
+
+    Raises:
+        ConflictError: it is final, or there was another one each time.
+        RepositoryLostError: the connection broke each time.
+    """
+
+    def passes(error: BaseException) -> bool:
+        return isinstance(error, RepositoryLostError) or (isinstance(error, ConflictError) and not final(error))
+
+    try:
+        return step()
+    except (ConflictError, RepositoryLostError) as error:
+        if not passes(error):
+            raise
+    import tenacity
+
+    again = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(passes),
+        stop=tenacity.stop_after_attempt(_ATTEMPTS),
+        wait=tenacity.wait_random_exponential(multiplier=0.005, max=0.2),
+        reraise=True,
+    )
+    return again(step)

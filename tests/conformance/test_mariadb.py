@@ -1,0 +1,26 @@
+"""The repository on a real MariaDB server against the conformance suite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ticketcore.adapters.sql.repository import SqlRepository
+from ticketcore.ports.repository import Repository
+from ticketcore.testing.repository import RepositorySuite
+
+
+class TestMariadbRepository(RepositorySuite):
+    durable = True
+    shared = True
+
+    @pytest.fixture(autouse=True)
+    def _database(self, mariadb_store: str) -> None:
+        self.url = mariadb_store
+
+    def make_repository(self, tmp_path: Path) -> Repository:
+        return SqlRepository(self.url)
+
+    def reopen(self, repository: Repository) -> Repository:
+        return SqlRepository(self.url)
