@@ -189,7 +189,7 @@ def _ends_soon(above: dict[str, Any], node: dict[str, Any]) -> bool:
 
 
 def _is_small(table: str) -> bool:
-    return table.startswith(SMALL) and table not in PERSON_TABLES
+    return table.startswith((*SMALL, "pg_")) and table not in PERSON_TABLES
 
 
 def _nodes(above: dict[str, Any], plan: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

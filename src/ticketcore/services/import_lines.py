@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableSequence
 from functools import partial
 from itertools import repeat
 from typing import Any, BinaryIO, NoReturn
@@ -51,7 +51,7 @@ class Line:
 class Sound:
     """Which lines of a file were sound: read again, those that are the same are not looked through once more."""
 
-    marks: array[int] = field(factory=partial(array, "q"))
+    marks: MutableSequence[int] = field(factory=partial(array, "q"))
 
     def has(self, number: int, raw: bytes) -> bool:
         """Return whether a line was sound, and is the same."""
