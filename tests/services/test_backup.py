@@ -380,8 +380,10 @@ def test_a_backup_of_an_earlier_schema_is_brought_up_to_date(other: Desk, file: 
     source = make_desk("memory:")
     fill(source, hard_records())
     source.store.backup(file)
-    with create_engine(f"sqlite:///{file}").begin() as connection:
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
         command.downgrade(alembic_config(connection), "-1")
+    engine.dispose()
     before = file.read_bytes()
     assert other.store.restore(file).records == sum(map(len, everything(source).values()))
     assert everything(other) == everything(source)
