@@ -244,7 +244,7 @@ def test_a_word_that_is_none_is_refused_by_a_server_itself(make_repository: Make
 # However the server is set up.
 
 
-def whole_life(desk: Desk) -> None:
+def check_whole_life(desk: Desk) -> None:
     """Do with a ticket what most tickets see, and look whether everything is as it was told."""
     ticket = desk.tickets.create("Müller \U0001f3ab", description="naïve Größe", priority="HIGH", action_by="ann")
     desk.comments.add_comment(ticket.guid, "schön \U0001f600", commented_by="ann")
@@ -286,7 +286,7 @@ def odd_mariadb(mariadb_url: str) -> Iterator[str]:
 
 
 def test_a_mariadb_with_other_defaults_makes_no_difference(make_desk: MakeDesk, odd_mariadb: str) -> None:
-    whole_life(make_desk(odd_mariadb))
+    check_whole_life(make_desk(odd_mariadb))
     with pytest.raises(RejectedError, match="Data too long"):
         store(SqlRepository(odd_mariadb), make_ticket(guid="g", ticket_number=0, subject="x" * 501))
 
@@ -301,7 +301,7 @@ def test_a_postgresql_with_other_defaults_makes_no_difference(make_desk: MakeDes
         f"ALTER DATABASE {name} SET standard_conforming_strings TO on",
         f"ALTER DATABASE {name} SET client_encoding TO 'LATIN1'",
     )
-    whole_life(make_desk(postgresql_url))
+    check_whole_life(make_desk(postgresql_url))
 
 
 def test_a_postgresql_that_sorts_as_a_language_does_makes_no_difference(

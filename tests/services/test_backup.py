@@ -402,7 +402,7 @@ def test_the_manifest_says_what_it_was_made_of(sqlite_desk: Desk, other: Desk, f
     assert evolve(made, made_at=NOW) != made
 
 
-def _there_and_back(url: str, make_desk: Make, sqlite_desk: Desk, other: Desk, file: Path) -> None:
+def check_there_and_back(url: str, make_desk: Make, sqlite_desk: Desk, other: Desk, file: Path) -> None:
     """Take a store from SQLite to a server, and back."""
     fill(sqlite_desk, hard_records())
     gone = sqlite_desk.rules.auto_assign_add_rule("CORE", assign_to=ANN, action_by=ANN)
@@ -426,10 +426,10 @@ def _there_and_back(url: str, make_desk: Make, sqlite_desk: Desk, other: Desk, f
 def test_a_store_goes_to_postgresql_and_back(
     postgresql_url: str, make_desk: Make, sqlite_desk: Desk, other: Desk, file: Path
 ) -> None:
-    _there_and_back(postgresql_url, make_desk, sqlite_desk, other, file)
+    check_there_and_back(postgresql_url, make_desk, sqlite_desk, other, file)
 
 
 def test_a_store_goes_to_mariadb_and_back(
     mariadb_url: str, make_desk: Make, sqlite_desk: Desk, other: Desk, file: Path
 ) -> None:
-    _there_and_back(mariadb_url, make_desk, sqlite_desk, other, file)
+    check_there_and_back(mariadb_url, make_desk, sqlite_desk, other, file)

@@ -19,11 +19,8 @@ from ticketcore.ports.keys import Keys
 from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock
 from ticketcore.services.backup import Told, restore_backup, write_backup
+from ticketcore.services.progress import untold
 from ticketcore.services.verifying import Verification, Walk, newest
-
-
-def _untold(*_: object) -> None:
-    """Do nothing with what is told."""
 
 
 @define(eq=False, repr=False)
@@ -56,7 +53,7 @@ class Store:
             RepositoryError: the store cannot be read at all.
         """
         self._refuse_missing()
-        tell, progress = found or _untold, told or _untold
+        tell, progress = found or untold, told or untold
         below = 0
         if isinstance(self.repository, Inspectable):
             for below, flaw in enumerate(self.repository.oddities(), 1):  # noqa: B007 - the last one counts
@@ -109,7 +106,7 @@ class Store:
         """
         self._refuse_missing()
         made = {"made_at": self.clock.now(), "made_by": self.made_by, "engine": self.engine}
-        return write_backup(self.files, self.repository, Path(path), replace=replace, made=made, told=told or _untold)
+        return write_backup(self.files, self.repository, Path(path), replace=replace, made=made, told=told or untold)
 
     def restore(self, path: str | Path, *, told: Told | None = None) -> Manifest:
         """Store everything that :meth:`backup` wrote to a file, and return what the file says of itself.
@@ -127,4 +124,4 @@ class Store:
             SchemaError: the file, or the store, is of another version.
             OSError: the file cannot be read.
         """
-        return restore_backup(self.files, Path(path), self.repository, told=told or _untold)
+        return restore_backup(self.files, Path(path), self.repository, told=told or untold)

@@ -19,11 +19,8 @@ from ticketcore.services.exporting import Told, export_objects, write_csv, write
 from ticketcore.services.filters import Filters
 from ticketcore.services.import_path import ImportPath
 from ticketcore.services.importing import Import, ImportReport, Progress
+from ticketcore.services.progress import untold
 from ticketcore.services.queries import Queries
-
-
-def _untold(*_: object) -> None:
-    """Do nothing with news of the progress."""
 
 
 @define(eq=False, repr=False)
@@ -69,7 +66,7 @@ class Transfer:
         Raises:
             RejectedError: one of the filters is wrong.
         """
-        return write_lines(file, self.export_tickets(**filters), told or _untold)
+        return write_lines(file, self.export_tickets(**filters), told or untold)
 
     def write_csv(self, file: BinaryIO, *, told: Told | None = None, **filters: Unpack[Filters]) -> int:
         """Write the tickets that fit to a binary file as CSV, one row for each, without what is below them.
@@ -77,7 +74,7 @@ class Transfer:
         It is for spreadsheets: a text that one might take for a formula gets an apostrophe in front. See
         :meth:`write_lines` for the rest.
         """
-        return write_csv(file, self.changes.repository, self.queries, filters, told or _untold)
+        return write_csv(file, self.changes.repository, self.queries, filters, told or untold)
 
     def import_tickets(
         self,
@@ -124,7 +121,7 @@ class Transfer:
                 opened,
                 action_by,
                 renumber,
-                progress or _untold,
+                progress or untold,
                 stop or Event(),
             )
             return run.run(dry_run=dry_run)

@@ -104,6 +104,10 @@ class Backend(ABC):
     def run(self, connection: Connection, text: str, values: Sequence[Any] = ()) -> Any:
         """Run a statement by the driver itself and return its cursor: that takes a third of SQLAlchemy's time."""
 
+    def run_anew(self, connection: Connection, text: str, values: Sequence[Any]) -> Any:
+        """Run a statement whose best way depends on ``values``, so that no plan is kept for it."""
+        return self.run(connection, text, values)
+
     def run_later(self, connection: Connection, text: str, values: Any) -> None:
         """Run a statement, at the latest before the next one that is run, or at the commit."""
         self.run(connection, text, values)

@@ -12,7 +12,7 @@ from ticketcore.adapters.sql import reading, statements
 from ticketcore.adapters.sql.backend import Backend
 from ticketcore.adapters.sql.reading import Select
 from ticketcore.adapters.sql.runs import runs_of
-from ticketcore.adapters.sql.statements import MANY, Shape
+from ticketcore.adapters.sql.statements import FREQUENT, MANY, Shape
 from ticketcore.adapters.sql.ways import BY_NUMBER
 from ticketcore.domain.query import Condition, Op, Order, Query
 
@@ -30,7 +30,7 @@ class Finder:
 
     backend: Backend
     dialect: sa.Dialect
-    rows: Callable[[Select, Mapping[str, Any]], Iterator[list[Any]]]
+    rows: Callable[[Select, Mapping[str, Any]], Iterator[tuple[Any, ...]]]
 
     def find(self, query: Query[R]) -> list[R]:
         """Return what the query asks for."""
@@ -68,7 +68,7 @@ class Finder:
         """Return a page of a search: rare words are collected, in what they leave the frequent ones are looked for."""
         shape, values = statements.split(query, self.backend)
         places = {name: self._places(values[name]) for name in shape.words}
-        frequent = tuple(name for name in shape.words if places[name] >= MANY)
+        frequent = tuple(name for name in shape.words if places[name] >= FREQUENT)
         if frequent and min(places.values()) <= _FEW:
             rare = tuple(name for name in shape.words if name not in frequent)
             return list(self._records(evolve(shape, words=rare, checked=frequent), values))
@@ -77,7 +77,7 @@ class Finder:
         return list(self._records(shape, values))
 
     def _places(self, term: str) -> int:
-        """Return how many texts have a word; of those that many have at least as many as :data:`MANY`."""
+        """Return how many texts have a word; of those that many have at least as many as :data:`FREQUENT`."""
         (numbers,) = self.rows(reading.count_places(type(self.backend), self.dialect), {"word": term})
         return sum(numbers)
 

@@ -132,6 +132,11 @@ class Postgresql(Server):
             return self._send(connection, (text, values or None))
         return driver(connection).execute(text, values or None)
 
+    def run_anew(self, connection: Connection, text: str, values: Sequence[Any]) -> Any:
+        """Run a statement whose best way depends on ``values``: a prepared one would soon be planned without them."""
+        self._before(connection)
+        return driver(connection).execute(text, values, prepare=False)
+
     def run_later(self, connection: Connection, text: str, values: Any) -> None:
         """Run a statement, at the latest before the next one that is run, or at the commit."""
         connection.info.setdefault(_PENDING, []).append((text, values))

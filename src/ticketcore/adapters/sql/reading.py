@@ -7,7 +7,7 @@ the time that SQLAlchemy's own way takes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from attrs import frozen
 from ticketcore.adapters.sql import statements
 from ticketcore.adapters.sql.backend import Backend
 from ticketcore.adapters.sql.statements import Shape
-from ticketcore.adapters.sql.types import Instant, Names, YesNo
+from ticketcore.adapters.sql.types import Instant, Names, Word, YesNo, in_utc
 
 _WHOLE = len("2026-05-01 12:00:00.000000")
 
@@ -37,6 +37,8 @@ class Select:
     columns: Converts
     some: Converts
     """The same for columns in which what is absent stays so."""
+    anew: bool = False
+    """Whether the best way depends on the values: how frequent the words are."""
 
     def values(self, given: Mapping[str, Any]) -> list[Any]:
         """Return the values to bind, as the driver stores them."""
@@ -46,29 +48,30 @@ class Select:
             values[place] = convert(values[place])
         return values
 
-    def rows(self, stored: Iterable[Sequence[Any]]) -> Iterator[list[Any]]:
+    def rows(self, stored: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
         """Yield what the driver has ``stored``, each column as a record has it."""
-        for values in stored:
-            row = list(values)
-            for place, convert in self.columns:
-                row[place] = convert(row[place])
-            for place, convert in self.some:
-                value = row[place]
-                if value is not None:
-                    row[place] = convert(value)
-            yield row
+        columns = list(zip(*stored, strict=True))
+        if not columns:
+            return
+        for place, convert in self.columns:
+            columns[place] = tuple(map(convert, columns[place]))
+        for place, convert in self.some:
+            column = columns[place]
+            if column.count(None) < len(column):
+                columns[place] = tuple(None if value is None else convert(value) for value in column)
+        yield from zip(*columns, strict=True)
 
 
 @lru_cache(maxsize=512)
 def find(shape: Shape, backend: type[Backend], dialect: sa.Dialect) -> Select:
     """Return the statement that finds the records of a query of this ``shape``."""
-    return _compiled(statements.find(shape, backend), dialect)
+    return _compiled(statements.find(shape, backend), dialect, anew=bool(shape.words))
 
 
 @lru_cache(maxsize=512)
 def count(shape: Shape, backend: type[Backend], dialect: sa.Dialect, by: str | None = None) -> Select:
     """Return the statement that counts what ``shape`` fits, for each value of ``by`` if that is given."""
-    return _compiled(statements.count(shape, backend, by), dialect)
+    return _compiled(statements.count(shape, backend, by), dialect, anew=bool(shape.words))
 
 
 @lru_cache(maxsize=64)
@@ -80,7 +83,7 @@ def count_some(shape: Shape, backend: type[Backend], dialect: sa.Dialect) -> Sel
 @lru_cache(maxsize=8)
 def count_places(backend: type[Backend], dialect: sa.Dialect) -> Select:
     """Return the statement that counts the texts with the word bound as ``word``, up to many."""
-    return _compiled(statements.count_places(backend), dialect)
+    return _compiled(statements.count_places(backend), dialect, anew=True)
 
 
 @lru_cache(maxsize=64)
@@ -95,13 +98,15 @@ def update(kind: Any, fields: tuple[str, ...], dialect: sa.Dialect, *, versioned
     return _compiled(statements.update(kind, fields, versioned=versioned), dialect, selected=())
 
 
-def _compiled(statement: Any, dialect: sa.Dialect, *, selected: Sequence[Any] | None = None) -> Select:
+def _compiled(
+    statement: Any, dialect: sa.Dialect, *, selected: Sequence[Any] | None = None, anew: bool = False
+) -> Select:
     compiled: Any = statement.compile(dialect=dialect)
     names = tuple(compiled.positiontup)
     bound = {name: parameter for parameter, name in compiled.bind_names.items()}
     chosen = statement.selected_columns if selected is None else selected
     columns = _converts(_reader(column, dialect) for column in chosen)
-    some = tuple((place, convert) for place, convert in columns if convert(None) is None)
+    some = tuple((place, convert) for place, convert in columns if convert is in_utc or convert(None) is None)
     return Select(
         text=str(compiled),
         names=names,
@@ -109,6 +114,7 @@ def _compiled(statement: Any, dialect: sa.Dialect, *, selected: Sequence[Any] | 
         binds=_converts(bound[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names),
         columns=tuple(one for one in columns if one not in some),
         some=some,
+        anew=anew,
     )
 
 
@@ -129,19 +135,15 @@ def _reader(column: sa.ColumnElement[Any], dialect: sa.Dialect) -> Convert | Non
     process: Convert | None = kind.dialect_impl(dialect).result_processor(dialect, None)
     if process is None:
         return None
-    if isinstance(kind, sa.Enum) and kind.enum_class is not None:
-        return _Known({member.value: member for member in kind.enum_class}, process).__getitem__
+    if isinstance(kind, Word):
+        return _Known({value: kind.enum_class(value) for value in kind.enums}, process).__getitem__
     if isinstance(kind, YesNo):
         return _Known({"Y": True, "N": False}, process).__getitem__
     if isinstance(kind, Instant):
-        return partial(_instant, process) if dialect.name == "sqlite" else _aware
+        return partial(_instant, process) if dialect.name == "sqlite" else in_utc
     if isinstance(kind, Names):
         return partial(_names, process)
     return process
-
-
-def _aware(value: datetime | None) -> datetime | None:
-    return None if value is None else value.replace(tzinfo=UTC)
 
 
 def _names(other: Convert, text: str | None) -> Any:

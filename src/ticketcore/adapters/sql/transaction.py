@@ -303,11 +303,12 @@ class SqlTransaction:
     def _finder(self) -> Finder:
         return Finder(self._backend, self._live().dialect, self._rows)
 
-    def _rows(self, select: Select, values: Mapping[str, Any]) -> Iterator[list[Any]]:
+    def _rows(self, select: Select, values: Mapping[str, Any]) -> Iterator[tuple[Any, ...]]:
         """Run ``select`` by the driver itself, and yield its rows."""
         connection = self._live()
         with self._noticing():
-            stored = self._backend.run(connection, select.text, select.values(values)).fetchall()
+            run = self._backend.run_anew if select.anew else self._backend.run
+            stored = run(connection, select.text, select.values(values)).fetchall()
         return select.rows(stored)
 
     def count(self, query: Query[Any]) -> int:

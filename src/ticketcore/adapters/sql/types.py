@@ -17,10 +17,16 @@ from ticketcore.serde import shown, to_plain
 _TEXT_LENGTH = len("2026-05-01 12:00:00.000000")
 _MARIADB = ("mysql", "mariadb")  # the names under which SQLAlchemy knows it
 
+_EPOCH, _EPOCH_IN_UTC = datetime(1970, 1, 1), datetime(1970, 1, 1, tzinfo=UTC)  # noqa: DTZ001 - as drivers take them
 _Text = TypeVar("_Text", bound=sa.String)
 
 COLLATION = "utf8mb4_nopad_bin"
 """How MariaDB compares text: by its characters, blanks at the end included, as SQLite does by itself."""
+
+
+def in_utc(value: datetime) -> datetime:
+    """Return ``value``, which has no zone, as an instant in UTC; ``replace`` would take ten times as long."""
+    return _EPOCH_IN_UTC + (value - _EPOCH)
 
 
 def fixed(length: int) -> sa.String:
@@ -78,7 +84,7 @@ class Instant(sa.TypeDecorator[datetime]):
         """Return ``value`` in UTC as the database keeps it."""
         if value is None:
             return None
-        return (value if value.tzinfo is UTC else value.astimezone(UTC)).replace(tzinfo=None)
+        return _EPOCH + (value - _EPOCH_IN_UTC)
 
     def bind_processor(self, dialect: sa.Dialect) -> Any:
         """Return what turns an instant into what the driver stores.
@@ -89,7 +95,7 @@ class Instant(sa.TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
         """Return the stored ``value`` as an aware instant."""
-        return None if value is None else value.replace(tzinfo=UTC)
+        return None if value is None else in_utc(value)
 
     def result_processor(self, dialect: sa.Dialect, coltype: object) -> Any:
         """Return what turns what the driver has stored into an instant.
