@@ -181,6 +181,11 @@ class RepositoryLostError(RepositoryBusyError):
 
     code = "repository-lost"
 
+    def __init__(self, message: str, *, hint: str = "", reason: str = "") -> None:
+        """Keep why the connection broke, besides the message that says so."""
+        super().__init__(message, hint=hint)
+        self.reason = reason
+
 
 class SchemaError(RepositoryError):
     """The database is not one that this version can work with: not ours, older, or newer."""

@@ -110,7 +110,7 @@ class SqlRepository:
         try:
             return again(self._begin, engine)
         except RepositoryLostError as error:
-            message = f"the database {self.location} cannot be reached: {error.message}"
+            message = f"the database {self.location} cannot be reached ({error.reason})"
             raise RepositoryBusyError(message, hint="see whether the server runs, and correct database.url") from error
 
     def _begin(self, engine: sa.Engine) -> Connection:

@@ -101,7 +101,7 @@ class Server(Backend):
 
     def location(self) -> str:
         """Return where the database is, without the password."""
-        return self.url.set(password=None, query={}).render_as_string()
+        return self.url.set(drivername=self.name, query={}).render_as_string()
 
     def run(self, connection: Connection, text: str, values: Sequence[Any] = ()) -> Any:
         """Run a statement by the driver itself and return its cursor."""
@@ -160,6 +160,5 @@ class Server(Backend):
     def lost(self, reason: str) -> RepositoryLostError:
         """Return the error of a connection that broke."""
         message = f"the connection to the database {self.location()} broke ({reason})"
-        return RepositoryLostError(
-            message, hint="nothing was changed; repeat it, and if that does not help, see whether the server runs"
-        )
+        hint = "nothing was changed; repeat it, and if that does not help, see whether the server runs"
+        return RepositoryLostError(message, hint=hint, reason=reason)
