@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Container, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,39 +21,36 @@ from ticketcore.config.loader import (
 from ticketcore.config.schema import Config
 from ticketcore.config.source import Source
 from ticketcore.domain.jobs import JobState
-from ticketcore.domain.lifecycle import Change
 from ticketcore.domain.query import Order, Query
 from ticketcore.domain.sla import describe
 from ticketcore.domain.ticket import Ticket
 from ticketcore.domain.workflow import Workflow
-from ticketcore.errors import ConfigError, Problem, RepositoryError
+from ticketcore.errors import ConfigError, Problem
 from ticketcore.groups import Groups, once
-from ticketcore.ports.repository import Repository, StoreStatus
+from ticketcore.lazies import LazyPolicies, LazyWorkflows, StoreClock
+from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.changes import Changes
 from ticketcore.services.dispatch import DeliverySettings, Dispatcher
 from ticketcore.services.notices import Notices
 from ticketcore.services.sla import SlaSettings
+from ticketcore.store_calls import StoreCalls
 
 if TYPE_CHECKING:
     from ticketcore.adapters.rendering import JinjaRenderer
-    from ticketcore.domain.flaws import Flaw
     from ticketcore.extensions import Extensions
     from ticketcore.plugin.manager import PluginManager
-    from ticketcore.ports.adoption import Adoption
-    from ticketcore.ports.extension import Amendment, Verdict
-    from ticketcore.ports.migration import Downgrade
     from ticketcore.ports.provider import Provider
     from ticketcore.ports.render import Placeholders
     from ticketcore.ports.scheduler import Job, Watch
-    from ticketcore.ports.workflow import WorkflowEngine, Workflows
+    from ticketcore.ports.workflow import Workflows
     from ticketcore.services.jobs import Figures
 
 _ENGINES = frozenset({"sqlite", "postgresql", "mariadb", "mysql"})
 """The stores that come with ticketcore, by the scheme of their URLs."""
 
 
-class Desk(Groups):
+class Desk(StoreCalls, Groups):
     """A ticket desk: one configuration, one store, and the operations on it in groups.
 
     The groups are those of :class:`ticketcore.groups.Groups`: ``tickets``, ``tasks``, ``comments`` and so on.
@@ -192,9 +188,9 @@ class Desk(Groups):
     def _changes(self) -> Changes:
         return Changes(
             repository=self._store,
-            clock=_StoreClock(self),
+            clock=StoreClock(self.clock, lambda: self.repository),
             ids=self.ids,
-            policies=_LazyPolicies(self),
+            policies=LazyPolicies(lambda: self.extensions),
             sla=self._sla_settings,
             notices=self._notices,
             dispatcher=self._dispatcher,
@@ -223,7 +219,7 @@ class Desk(Groups):
 
     @once
     def _workflows(self) -> Workflows:
-        return _LazyWorkflows(self)
+        return LazyWorkflows(self.config.workflow)
 
     @once
     def _placeholders(self) -> Placeholders:
@@ -273,90 +269,6 @@ class Desk(Groups):
             ConfigError: one of its settings is missing.
         """
         return self.extensions.provider(name or self.config.ticket.provider, self)
-
-    def store_status(self) -> StoreStatus:
-        """Return where the store is and whether it is ready, without changing it."""
-        return self.repository.status()
-
-    def init_store(self) -> StoreStatus:
-        """Make a new store ready for use; leave one that is ready as it is.
-
-        Raises:
-            SchemaError: the store holds something else, or a schema of another version.
-        """
-        return self.repository.prepare()
-
-    def upgrade_store(self) -> StoreStatus:
-        """Bring the schema of the store up to date.
-
-        Raises:
-            SchemaError: the store holds something else, or a newer schema.
-        """
-        return self.repository.upgrade()
-
-    def check_store(self) -> list[Flaw]:
-        """Return where the schema of the store is not the one that this version makes.
-
-        Raises:
-            SchemaError: it is one of another version, or the store is not made yet.
-            RepositoryError: this kind of store has no schema.
-        """
-        from ticketcore.services.schema import migratable
-
-        return migratable(self.repository).differences()
-
-    def preview_downgrade(self, revision: str) -> Downgrade:
-        """Return what it would mean to go back to an older schema, without changing anything.
-
-        Args:
-            revision: the schema, such as "0004".
-
-        Raises:
-            RejectedError: there is no such schema, or the store is older.
-            SchemaError: the store holds something else or a newer schema, or is not made yet.
-            RepositoryError: this kind of store has no schema.
-        """
-        from ticketcore.services.schema import migratable
-
-        return migratable(self.repository).preview_downgrade(revision)
-
-    def downgrade_store(self, revision: str, *, losing: bool = False) -> StoreStatus:
-        """Go back to an older schema, for an older version of ticketcore.
-
-        Args:
-            revision: the schema, such as "0004".
-            losing: whether it may lose what that schema has no place for; else it is refused if there is any.
-
-        Raises:
-            RejectedError: there is no such schema, the store is older, or something would be lost.
-            SchemaError: the store holds something else or a newer schema, or is not made yet.
-            RepositoryError: this kind of store has no schema.
-        """
-        from ticketcore.services.schema import downgrade
-
-        return downgrade(self.repository, revision, losing=losing)
-
-    def adopt_store(self, *, action_by: str, dry_run: bool = False) -> Adoption:
-        """Take over a store whose tables another program has made: look at it, and add what is missing.
-
-        Nothing else is changed; one that is ready stays as it is.
-
-        Args:
-            action_by: who does it; the history of each ticket says so.
-            dry_run: whether to look only.
-
-        Raises:
-            SchemaError: there are no such tables, or, unless ``dry_run``, something has to be put right before.
-            RepositoryError: this kind of store cannot be taken over.
-        """
-        from ticketcore.ports.adoption import Adoptable
-        from ticketcore.services.changes import checked_actor
-
-        actor = checked_actor(action_by)
-        if not isinstance(self.repository, Adoptable):
-            kind = self.config.database.url.partition(":")[0]
-            raise RepositoryError(f"a store of the kind {kind} cannot be adopted", hint="give the URL of a database")
-        return self.repository.adopt(action_by=actor, clock=self.clock, ids=self.ids, dry_run=dry_run)
 
     def jobs(self, watches: Sequence[Watch] = ()) -> list[Job]:
         """Return the jobs that keep the desk going; those with an interval of 0 in the configuration are left out.
@@ -424,65 +336,6 @@ class Desk(Groups):
         """Return how each job is that has ever run, by name."""
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(JobState, order=(Order("name"),)))
-
-
-class _StoreClock:
-    """The clock of a desk, as far as its store keeps instants: one that was adopted may drop what is below a second.
-
-    What is written down with a hash has to be read back as it was.
-    """
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._is_fine: bool | None = None
-
-    def now(self) -> datetime:
-        """Return the current instant, aware, in UTC."""
-        if self._is_fine is None:
-            from ticketcore.ports.adoption import Adoptable
-
-            store = self._desk.repository
-            self._is_fine = not isinstance(store, Adoptable) or store.keeps_microseconds()
-        now = self._desk.clock.now()
-        return now if self._is_fine else now.replace(microsecond=0)
-
-
-class _LazyPolicies:
-    """The policies of a desk's plugins, which are loaded with the first change."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    def amendments(self) -> Sequence[Amendment]:
-        """Return the policies that amend changes."""
-        return self._desk.extensions.policies.amendments()
-
-    def judge(self, change: Change, action_by: str) -> Verdict:
-        """Return what every policy has against ``change``."""
-        return self._desk.extensions.policies.judge(change, action_by)
-
-
-class _LazyWorkflows:
-    """The workflow machines of a desk, which are built with the first change."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._lock = threading.RLock()
-
-    def engine(self, package: str) -> WorkflowEngine:
-        """Return the machine for the tickets of ``package``."""
-        return self._machines.engine(package)
-
-    @once
-    def _machines(self) -> _PackageWorkflows:
-        from ticketcore.adapters.workflow import PackageWorkflows
-
-        section = self._desk.config.workflow
-        return PackageWorkflows(section.default, section.packages)
-
-
-if TYPE_CHECKING:
-    from ticketcore.adapters.workflow import PackageWorkflows as _PackageWorkflows
 
 
 def _refuse_other(config: object) -> None:
