@@ -39,8 +39,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _stores_of(item: pytest.Item) -> set[object]:
+    """Return what the parameters of a test may name a store by, for such a test asks for its server as it runs."""
     call = getattr(item, "callspec", None)
-    return {call.params.get("store_url")} if call else set()
+    return {value for value in call.params.values() if isinstance(value, str)} if call else set()
 
 
 @pytest.fixture
