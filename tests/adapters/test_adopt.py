@@ -396,6 +396,14 @@ def test_a_store_of_another_kind_and_a_nobody_are_refused(make_desk: MakeDesk, s
         make_desk(f"sqlite:///{sqlite_file}").adopt_store(action_by=" ")
 
 
+@pytest.mark.parametrize("date", ["2026-02-30 12:00:00", "2026-05-01 25:00:00", "soon", ""])
+def test_sqlite_is_told_of_what_is_no_date(make_desk: MakeDesk, sqlite_file: Path, date: str) -> None:
+    url = f"sqlite:///{sqlite_file}"
+    make_theirs(url, *ROWS, f"UPDATE data_ticket SET CreatedDate = '{date}' WHERE TicketNumber = 17")  # noqa: S608
+    with pytest.raises(SchemaError, match=r"data_ticket.CreatedDate: is no date where Guid is"):
+        make_desk(url).adopt_store(action_by="ann")
+
+
 def test_sqlite_is_told_what_it_cannot_be_taught(make_desk: MakeDesk, sqlite_file: Path) -> None:
     url = f"sqlite:///{sqlite_file}"
     make_theirs(url, *ROWS, key="Guid CHAR(50) PRIMARY KEY, TicketNumber INT UNIQUE")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,14 @@ from ticketcore.domain.people import Person
 from ticketcore.domain.query import Condition, Op, Order, Query, eq
 from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import (
+    ConfigError,
     RejectedError,
     RepositoryBusyError,
     RepositoryError,
     RepositoryLostError,
     TicketcoreError,
 )
-from ticketcore.testing.records import NOW, make_outbox_message, make_person, make_ticket
+from ticketcore.testing.records import NOW, make_history_entry, make_outbox_message, make_person, make_ticket
 
 MakeDesk = Callable[..., Desk]
 PASSWORD = "p@ss:w/o?r#d%&20 ü"
@@ -579,3 +580,31 @@ def test_a_change_whose_connection_is_ended_is_made_again(make_config: Callable[
         ids.times = 1
         assert desk.tickets.update(second, subject="changed", action_by="ann").row_version == 2
         assert desk.store.verify().flaws == 0
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb", "sqlite"])
+def test_a_password_that_is_not_encoded_is_not_shown(kind: str) -> None:
+    with pytest.raises(ConfigError, match="is no database URL") as error:
+        SqlRepository(f"{kind}://ann:p@ss:geheim/rd@host/tickets")
+    assert "geheim" not in str(error.value)
+    assert error.value.__suppress_context__  # whose message has it
+    assert error.value.__cause__ is None
+
+
+def test_who_goes_on_after_a_value_that_cannot_be_sent_stores_nothing(
+    make_repository: MakeRepository, postgresql_url: str
+) -> None:
+    """There it comes out later than what it belongs to, when others that wait behind it are lost with it."""
+    repository = make_repository(postgresql_url)
+    ticket = make_ticket()
+
+    def go_on() -> None:
+        with repository.transaction() as tx:
+            tx.add(ticket)
+            with suppress(RejectedError):
+                tx.add(make_history_entry(ticket_guid=ticket.guid, note="a\ud800"))
+                tx.find(Query(Ticket))
+
+    with suppress(RepositoryError, RejectedError):
+        go_on()
+    assert ticket_of(repository, ticket.guid) is None

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,9 @@ from ticketcore.config.schema import DatabaseSection
 from ticketcore.desk import Desk
 from ticketcore.domain.policy import AssignRule
 from ticketcore.domain.query import Query
+from ticketcore.domain.ticket import Ticket
 from ticketcore.errors import RepositoryBusyError, RepositoryError, SchemaError
+from ticketcore.testing.records import make_ticket
 
 MakeDesk = Callable[..., Desk]
 SOURCE = str(Path(sys.modules["ticketcore"].__path__[0]).parent)
@@ -448,3 +450,34 @@ def test_a_row_without_a_date_that_it_has_to_have_is_named(make_desk: MakeDesk, 
             look()
         assert caught.value.message == f"the database has no date in data_ticket.CreatedDate, where Guid is {guid!r}"
         assert "2026-05-01 12:00:00.000000" in caught.value.hint
+
+
+def test_a_commit_that_fails_keeps_no_lock(sqlite_file: Path) -> None:
+    """Without a write-ahead log a reader can be in the way of a commit."""
+    repository = SqlRepository(url(sqlite_file), timeout=0.05)
+    repository.prepare()
+    repository.close()
+    ask(sqlite_file, "PRAGMA journal_mode=DELETE")
+    with closing(sqlite3.connect(sqlite_file)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM data_ticket").fetchall()
+        repository = SqlRepository(url(sqlite_file), timeout=0.05)
+        with pytest.raises(RepositoryBusyError), repository.transaction() as tx:
+            tx.add(make_ticket())
+        reader.rollback()
+    ask(sqlite_file, "INSERT INTO sys_guard VALUES ('x', 1)")  # another process can write
+    with repository.transaction() as tx:
+        tx.add(make_ticket())
+        assert tx.count(Query(Ticket)) == 1
+    repository.close()
+
+
+def test_too_many_transactions_at_once_are_told_so(sqlite_file: Path) -> None:
+    with closing(SqlRepository(url(sqlite_file), timeout=0.05)) as repository, ExitStack() as many:
+
+        def open_many() -> None:
+            for _ in range(200):
+                many.enter_context(repository.transaction(read_only=True))
+
+        with pytest.raises(RepositoryBusyError, match=r"all connections of this process .* are busy"):
+            open_many()

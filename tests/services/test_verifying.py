@@ -396,6 +396,16 @@ def test_what_is_below_a_ticket_and_cannot_be_read_is_told_with_its_ticket(tampe
     assert any(line.startswith("ticket 1, tasks: one of them cannot be read") for line in found)
 
 
+def test_the_history_of_a_merged_ticket_that_cannot_be_read_ends_nothing(tamper: Tamper) -> None:
+    sound = tamper("UPDATE data_ticket SET Subject = 'x' WHERE TicketNumber = 3")
+    found = tamper(
+        "UPDATE data_ticket_history SET ActionDate = 'x'"
+        " WHERE TicketGuid = (SELECT Guid FROM data_ticket WHERE TicketNumber = 4)"
+    )
+    assert any(line.startswith("ticket 4, history: one of them cannot be read") for line in found)
+    assert [line for line in found if line.startswith("ticket 3,")] == sound
+
+
 def test_links_and_merges_that_lead_back_are_found(tamper: Tamper) -> None:
     guids = {n: f"(SELECT Guid FROM data_ticket WHERE TicketNumber = {n})" for n in (1, 3, 4)}  # noqa: S608 - ours
     columns = "Guid, SourceGuid, TargetGuid, LinkType, CreatedBy, Package, CreatedDate"

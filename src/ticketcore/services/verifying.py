@@ -31,7 +31,6 @@ from ticketcore.ports.cron import Cron
 from ticketcore.ports.keys import Keys, Tie
 from ticketcore.ports.repository import KINDS, Transaction
 from ticketcore.services.reading import pages, readable
-from ticketcore.services.references import records_of
 
 Found = Callable[[Flaw], object]
 """Is told of a flaw as soon as it is found."""
@@ -148,7 +147,8 @@ class Walk:
         """Return the histories of what was merged into ``ticket``, if that has their comments and all else now."""
         if ticket.merged_into or not ticket.merged_guids:
             return []
-        return list(records_of(self.tx, HistoryEntry, "ticket_guid", ticket.merged_guids))
+        # What cannot be read is told with the ticket that it belongs to.
+        return readable(self.tx, HistoryEntry, "ticket_guid", ticket.merged_guids, lambda *_: None)
 
     def _link_flaws(self, ticket: Ticket, link: Link, others: Mapping[str, Ticket]) -> Iterator[Flaw]:
         where, number = f"link {link.guid}", ticket.ticket_number
@@ -208,8 +208,8 @@ class Walk:
             self.counts[Person] += len(page)
         for page in pages(self.tx, User, self._unreadable):
             self.counts[User] += len(page)
-            guids = {user.person_guid for user in page if user.person_guid}
-            known = {person.person_guid for person in records_of(self.tx, Person, "person_guid", guids)}
+            guids = sorted({user.person_guid for user in page if user.person_guid})
+            known = {person.person_guid for person in readable(self.tx, Person, "person_guid", guids, lambda *_: None)}
             for user in page:
                 if user.person_guid and user.person_guid not in known:
                     problem = f"person_guid leads to {user.person_guid}, which is no person"

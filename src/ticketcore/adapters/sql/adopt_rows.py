@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 
 from ticketcore.adapters.sql.adopt_columns import words_of
 from ticketcore.adapters.sql.backend import Backend
+from ticketcore.adapters.sql.oddities import wrong_keys
 from ticketcore.adapters.sql.tables import FIELDS, TABLES, comment, history, ticket
 from ticketcore.adapters.sql.transaction import SqlTransaction
 from ticketcore.adapters.sql.types import Instant, YesNo
@@ -37,13 +38,6 @@ _NAMED = 10
 """The most rows that are named one by one."""
 _LARGEST = 60_000
 """Bytes that fit into the smallest text in which a value of the history may be kept."""
-_NO_DATE = {
-    "mariadb": "YEAR({0}) = 0 OR MONTH({0}) = 0 OR DAY({0}) = 0",
-    "mysql": "YEAR({0}) = 0 OR MONTH({0}) = 0 OR DAY({0}) = 0",
-    "postgresql": "NOT isfinite({0})",
-    "sqlite": "typeof({0}) <> 'text' OR coalesce(date({0}) <> substr({0}, 1, 10), 1)",
-}
-"""What is stored as a date and is none."""
 
 
 def value_notes(connection: Connection, kind: type, there: Iterable[str]) -> Iterator[AdoptionNote]:
@@ -81,14 +75,18 @@ def _empty_notes(connection: Connection, columns: Sequence[sa.Column[Any]]) -> I
 
 
 def _date_notes(connection: Connection, column: sa.Column[Any], key: sa.Column[Any]) -> Iterator[AdoptionNote]:
-    quoted_name = connection.dialect.identifier_preparer.quote(column.name)
-    no_date = sa.literal_column(f"({_NO_DATE[connection.dialect.name].format(quoted_name)})", sa.Boolean)
     where = f"{column.table.name}.{column.name}"
+    wrong = wrong_keys(connection, column, key)
     if column.nullable:
-        if named := _named(connection, key, sa.and_(column.is_not(None), no_date)):
-            yield AdoptionNote(Fit.DIFFERS, where, f"is no date, and counts as empty, where {key.name} is {named}")
-    elif named := _named(connection, key, sa.or_(column.is_(None), no_date)):
-        yield AdoptionNote(Fit.WRONG, where, f"is no date where {key.name} is {named}", "put a date there (UTC)")
+        if wrong:
+            text = f"is no date, and counts as empty, where {key.name} is {_listed(wrong, len(wrong))}"
+            yield AdoptionNote(Fit.DIFFERS, where, text)
+        return
+    if wrong:
+        text = f"is no date where {key.name} is {_listed(wrong, len(wrong))}"
+        yield AdoptionNote(Fit.WRONG, where, text, "put a date there (UTC)")
+    if named := _named(connection, key, column.is_(None)):
+        yield AdoptionNote(Fit.WRONG, where, f"is empty where {key.name} is {named}", "put a date there (UTC)")
 
 
 def _word_notes(
@@ -115,8 +113,12 @@ def _named(connection: Connection, key: sa.Column[Any], condition: sa.ColumnElem
     if not found:
         return ""
     count = connection.execute(sa.select(sa.func.count()).select_from(key.table).where(condition)).scalar_one()
-    more = f" and {count - len(found)} more" if count > len(found) else ""
-    return f"{', '.join(map(str, found))}{more}"
+    return _listed(found, count)
+
+
+def _listed(keys: Sequence[Any], count: int) -> str:
+    more = f" and {count - _NAMED} more" if count > _NAMED else ""
+    return f"{', '.join(map(str, keys[:_NAMED]))}{more}"
 
 
 def double_notes(connection: Connection, columns: Sequence[sa.Column[Any]]) -> Iterator[AdoptionNote]:

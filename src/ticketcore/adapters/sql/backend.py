@@ -23,6 +23,9 @@ from ticketcore.errors import TicketcoreError
 if TYPE_CHECKING:
     from ticketcore.adapters.sql.statements import Prepared
 
+POOL = {"pool_size": 8, "max_overflow": 24}
+"""How many connections a process keeps, and how many more it opens while they are all in use."""
+
 BEGIN = "ticketcore_begin"
 """The execution option that says how transactions begin."""
 

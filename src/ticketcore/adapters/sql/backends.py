@@ -19,7 +19,7 @@ def backend_for(text: str, timeout: float, *, makes_folder: bool = False) -> Bac
     """
     try:
         url = make_url(text)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # the port is no number
         raise _wrong("is no database URL; expected one such as sqlite:///ticketcore.db") from None
     name = url.get_backend_name()
     if name == "sqlite":

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from ticketcore.adapters.sql.backend import Backend
-from ticketcore.errors import Problem, RejectedError, RepositoryError
+from ticketcore.errors import Problem, RejectedError, RepositoryBusyError, RepositoryError
 
 
 @contextmanager
@@ -35,5 +35,8 @@ def translated(backend: Backend) -> Iterator[None]:
         # By the driver itself, which SQLAlchemy does not wrap.
         ours = backend.error(error)
         raise ours or RepositoryError(f"the database {backend.location()} failed: {error}") from error
+    except sa.exc.TimeoutError as error:
+        message = f"all connections of this process to the database {backend.location()} are busy"
+        raise RepositoryBusyError(message, hint="wait for one to finish and repeat; nothing was changed") from error
     except sa.exc.SQLAlchemyError as error:
         raise RepositoryError(f"the database {backend.location()} failed: {error}") from error

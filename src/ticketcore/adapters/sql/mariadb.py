@@ -16,7 +16,7 @@ from pymysql.converters import conversions
 from sqlalchemy.engine import URL, Connection
 
 from ticketcore.adapters.sql import mariadb_search
-from ticketcore.adapters.sql.backend import driver
+from ticketcore.adapters.sql.backend import POOL, driver
 from ticketcore.adapters.sql.server import Failure, Server
 from ticketcore.errors import RepositoryBusyError, RepositoryError, TicketcoreError
 
@@ -125,9 +125,9 @@ class Mariadb(Server):
             self.url,
             connect_args=arguments,
             paramstyle="format",
-            pool_size=8,
-            max_overflow=24,
+            hide_parameters=True,
             pool_timeout=self.timeout,
+            **POOL,
             pool_reset_on_return=None,
         )
         sa.event.listen(engine, "do_connect", self._connect)

@@ -69,6 +69,20 @@ def _value_flaws(connection: Connection, kind: type) -> Iterator[Flaw]:
                     yield _value_flaw(table, name, key, values, check.expected)
 
 
+def wrong_keys(connection: Connection, column: sa.Column[Any], key: sa.Column[Any]) -> list[Any]:
+    """Return the keys of the rows whose value in ``column`` counts as empty or cannot be read, in their order."""
+    check = _check(connection.dialect, column)
+    if check is None:
+        return []
+    name_of = connection.dialect.identifier_preparer.quote
+    name, key_name = name_of(column.name), name_of(key.name)
+    raw = _RAW.get(connection.dialect.name, "{0}").format(name)
+    suspects = check.suspects.format(name)
+    statement = f"SELECT {key_name}, {raw} FROM {name_of(key.table.name)} WHERE {suspects} ORDER BY {key_name}"  # noqa: S608 - our own names
+    rows = connection.exec_driver_sql(statement)
+    return [found for found, value in rows if value is not None and check.is_wrong(value)]
+
+
 def _value_flaw(table: sa.Table, name: str, key: str, values: Mapping[str, Any], expected: str) -> Flaw:
     return Flaw(
         ticket_number=values.get("ticket_number") or 0,
@@ -80,7 +94,7 @@ def _value_flaw(table: sa.Table, name: str, key: str, values: Mapping[str, Any],
 
 
 _ZERO = "YEAR({0}) = 0 OR MONTH({0}) = 0 OR DAY({0}) = 0"
-NO_DATE = {
+_NO_DATE = {
     "mariadb": _ZERO,
     "mysql": _ZERO,
     "postgresql": "NOT isfinite({0})",
@@ -106,10 +120,10 @@ def _check(dialect: sa.Dialect, column: sa.Column[Any]) -> _Check | None:
     """Return how to find wrong values of ``column``, ``None`` if there can be none."""
     if isinstance(column.type, Instant):
         if dialect.name != "sqlite":
-            return _Check(NO_DATE[dialect.name], _is_no_date, _DATE)
+            return _Check(_NO_DATE[dialect.name], _is_no_date, _DATE)
         read = column.type.dialect_impl(dialect).result_processor(dialect, None)
         assert read is not None  # noqa: S101 - text has to be read
-        return _Check(NO_DATE[dialect.name], lambda value: read(value) is None, _DATE)
+        return _Check(_NO_DATE[dialect.name], lambda value: read(value) is None, _DATE)
     if isinstance(column.type, YesNo):
         return _Check("{0} IS NOT NULL AND trim({0}) NOT IN ('Y', 'N')", lambda _: True, "Y or N")
     if isinstance(column.type, Word):

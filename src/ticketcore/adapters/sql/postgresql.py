@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection
 
 from ticketcore.adapters.sql import postgresql_search
-from ticketcore.adapters.sql.backend import BEGIN, driver
+from ticketcore.adapters.sql.backend import BEGIN, POOL, driver
 from ticketcore.adapters.sql.server import GUARDS, MARKS, Failure, Server
 from ticketcore.errors import TicketcoreError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ticketcore.adapters.sql.statements import Prepared
 
 _SCHEMA_LOCK = 0x7469636B6574  # "ticket": any number will do, as long as everybody takes the same
-_PENDING, _MARKS = "ticketcore_pending", "ticketcore_marks"
+_PENDING, _MARKS, _FAILED = "ticketcore_pending", "ticketcore_marks", "ticketcore_failed"
 _MARK = (MARKS, GUARDS)
 _NOWHERE = "\uffff\ufffe\uffff"  # characters that no text has
 _COPIED = 20  # as many rows as this are copied; fewer are quicker as statements
@@ -89,9 +89,9 @@ class Postgresql(Server):
             self.url,
             connect_args=known,
             paramstyle="format",
-            pool_size=8,
-            max_overflow=24,
+            hide_parameters=True,
             pool_timeout=self.timeout,
+            **POOL,
         )
         sa.event.listen(engine, "checkout", _refuse_dead)
         sa.event.listen(engine, "before_cursor_execute", self._before)
@@ -104,6 +104,7 @@ class Postgresql(Server):
         asked = [_MARK] if opening in {self.begin_sharing, self.begin_alone} else []
         connection.info[_PENDING] = [*((statement, None) for statement in opening.split("; ")), *asked]
         connection.info.pop(_MARKS, None)
+        connection.info.pop(_FAILED, None)
 
     def _before(self, connection: Connection, *_: object) -> None:
         """Send what is pending before SQLAlchemy sends a statement of its own."""
@@ -113,8 +114,12 @@ class Postgresql(Server):
     def _send(self, connection: Connection, *more: tuple[str, Any]) -> Any:
         """Send what is pending and ``more``, all on one way to the server; return the last one's cursor."""
         own, statements = driver(connection), [*connection.info.pop(_PENDING, ()), *more]
-        with own.pipeline():
-            cursors = [own.execute(text, values) for text, values in statements]
+        try:
+            with own.pipeline():
+                cursors = [own.execute(text, values) for text, values in statements]
+        except BaseException:
+            connection.info[_FAILED] = True  # those behind the one that failed were never sent
+            raise
         if _MARK in statements:
             marks = cursors[statements.index(_MARK)].fetchall()
             connection.info[_MARKS] = frozenset(name for (name,) in marks)
@@ -147,7 +152,8 @@ class Postgresql(Server):
         Raises:
             RepositoryError: one of its statements has failed, so the server would undo it.
         """
-        if driver(connection).info.transaction_status == psycopg.pq.TransactionStatus.INERROR:
+        status = driver(connection).info.transaction_status
+        if connection.info.get(_FAILED) or status == psycopg.pq.TransactionStatus.INERROR:
             raise self.said(Failure.OTHER, "a statement of this transaction has failed, and nothing is stored")
         pending = connection.info.get(_PENDING, ())
         if pending and pending[-1] in ((self.begin_reading, None), _MARK):
@@ -178,7 +184,7 @@ class Postgresql(Server):
         text = "SELECT pg_get_serial_sequence(%s, %s)"
         (sequence,) = self.run(connection, text, (column.table.name, column.name)).fetchone()
         (last,) = self.run(connection, f"SELECT last_value FROM {sequence}").fetchone()  # noqa: S608 - its own quoting
-        if number > last:
+        if number >= last:  # a sequence that was never asked says 1 too
             # Any change of a sequence lets nobody else count until the end of the transaction.
             self.run(connection, f"ALTER SEQUENCE {sequence} NO CYCLE")
             self.run(connection, f"SELECT setval('{sequence}', greatest(last_value, %s)) FROM {sequence}", (number,))  # noqa: S608
@@ -223,8 +229,9 @@ class Postgresql(Server):
         somebody else has claimed since, and be in conflict.
         """
         if first:
-            connection.info[_PENDING] = [(self.begin_writing, None)]
-            self.run(connection, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            begin, *rest = connection.info[_PENDING]
+            sharing = [statement for statement in rest if statement is not _MARK]
+            connection.info[_PENDING] = [begin, ("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", None), *sharing]
         return statement.with_for_update(skip_locked=True)
 
     def error(self, error: BaseException) -> TicketcoreError | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -26,8 +26,11 @@ from ticketcore.errors import (
 )
 from ticketcore.ports.adoption import Adoption
 from ticketcore.ports.migration import Downgrade
-from ticketcore.ports.repository import StoreStatus
+from ticketcore.ports.repository import KINDS, StoreStatus
 from ticketcore.ports.system import Clock, Ids
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 class _Open(threading.local):
@@ -99,6 +102,18 @@ class SqlRepository:
         except RepositoryLostError:
             if not self._backend.retries:
                 raise
+        try:
+            return self._patiently(self._begin, engine)
+        except RepositoryLostError as error:
+            message = f"the database {self.location} cannot be reached ({error.reason})"
+            raise RepositoryBusyError(message, hint="see whether the server runs, and correct database.url") from error
+
+    def _patiently(self, step: Callable[[A], R], argument: A) -> R:
+        """Return what ``step`` does, which is repeated while the connection breaks, up to the time-out.
+
+        Raises:
+            RepositoryLostError: it has broken each time.
+        """
         import tenacity
 
         again = tenacity.Retrying(
@@ -107,11 +122,7 @@ class SqlRepository:
             wait=tenacity.wait_random_exponential(multiplier=0.02, max=0.5),
             reraise=True,
         )
-        try:
-            return again(self._begin, engine)
-        except RepositoryLostError as error:
-            message = f"the database {self.location} cannot be reached ({error.reason})"
-            raise RepositoryBusyError(message, hint="see whether the server runs, and correct database.url") from error
+        return again(step, argument)
 
     def _begin(self, engine: sa.Engine) -> Connection:
         with translated(self._backend):
@@ -139,31 +150,54 @@ class SqlRepository:
         except RepositoryLostError as error:
             if transaction.read_only:
                 return  # what was read is read
-            if witness is None:
-                message = f"{error.message}; whether the last change was stored is not known"
-                raise RepositoryBusyError(message, hint="look whether it was, then repeat it") from error
             _give_up(connection)
-            if not self._is_stored(witness):
+            if not self._found_stored(witness, error):
                 raise
             return
         if transaction.left_mark:
-            with translated(self._backend):
-                self._backend.remove_marks(connection, mark)
+            try:
+                with translated(self._backend):
+                    self._backend.remove_marks(connection, mark)
+            except RepositoryError:
+                connection.invalidate()  # the change is stored, and this was but tidying
+
+    def _found_stored(self, witness: object, lost: RepositoryLostError) -> bool:
+        """Return whether the transaction that has added ``witness`` was stored, though its connection broke.
+
+        Raises:
+            RepositoryBusyError: that cannot be found out.
+        """
+        try:
+            if witness is not None:
+                return self._patiently(self._is_stored, witness)
+        except RepositoryError as error:
+            reason: RepositoryError = error
+        else:
+            reason = lost
+        message = f"{lost.message}; whether the last change was stored is not known"
+        raise RepositoryBusyError(message, hint="look whether it was, then repeat it") from reason
 
     def _is_stored(self, record: object) -> bool:
         """Return whether ``record``, which a transaction has added whose connection broke, is there.
 
-        A commit may still be under way on the server: adding the record again waits for its end.
+        A commit may still be under way on the server: adding the record again waits for its end. If it cannot be added,
+        something is there that has the same key, or the same unique values: ours, or what somebody else has added.
         """
         connection = self._begun(self._engine)
         try:
             SqlTransaction(connection, self._backend, read_only=False).add_now(record)
         except ConflictError:
-            return True
+            pass
+        else:
+            return False
         finally:
             _give_up(connection)
             connection.close()
-        return False
+        key = KINDS[type(record)].key
+        with self._working(self._reading) as reading:
+            there = SqlTransaction(reading, self._backend, read_only=True).get(type(record), getattr(record, key))
+        # Nobody else has our guids; a key that has a meaning may be taken by the same thing of somebody else.
+        return there is not None and (key.endswith("guid") or there == record)
 
     def _make_ready(self) -> None:
         self._refuse_closed()

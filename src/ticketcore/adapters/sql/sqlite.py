@@ -19,7 +19,7 @@ from sqlalchemy.sql.elements import UnaryExpression
 from sqlalchemy.sql.operators import custom_op
 
 from ticketcore.adapters.sql import sqlite_search
-from ticketcore.adapters.sql.backend import Backend, driver
+from ticketcore.adapters.sql.backend import POOL, Backend, driver
 from ticketcore.adapters.sql.queue import WriterQueue
 from ticketcore.adapters.sql.tables import ticket, version
 from ticketcore.errors import (
@@ -68,7 +68,8 @@ class Sqlite(Backend):
     def make_engine(self) -> sa.Engine:
         """Return an engine for it; nothing is opened yet."""
         arguments = {"timeout": self.timeout, "check_same_thread": False}
-        engine = sa.create_engine(self.url, connect_args=arguments, pool_reset_on_return=None)
+        pool = POOL | {"pool_timeout": self.timeout} if self.url.database else {}
+        engine = sa.create_engine(self.url, connect_args=arguments, hide_parameters=True, **pool)
         sa.event.listen(engine, "connect", _set_up)
         return engine
 

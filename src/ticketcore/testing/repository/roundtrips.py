@@ -165,7 +165,10 @@ class RoundTripTests(Suite):
     def test_numbers_go_on_above_one_that_was_brought_along(self, repository: Repository) -> None:
         """A record that comes with a number keeps it, and the next ones are numbered above it."""
         for kind in NUMBERED:
+            [first] = store(repository, make_record(kind, **{KINDS[kind].given: 1}))
+            equal(number_of(first), 1, f"the number of the first {kind.__name__}, which it brought along")
             [first] = store(repository, make_record(kind))
+            assert number_of(first) > 1, f"the second {kind.__name__} got the number of the first"
             brought = make_record(kind, **{KINDS[kind].given: number_of(first) + 500})
             equal(store(repository, brought), [brought], f"a {kind.__name__} with a number of its own")
             [behind] = store(repository, make_record(kind))
