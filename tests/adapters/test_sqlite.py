@@ -481,3 +481,18 @@ def test_too_many_transactions_at_once_are_told_so(sqlite_file: Path) -> None:
 
         with pytest.raises(RepositoryBusyError, match=r"all connections of this process .* are busy"):
             open_many()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["sqlite://", "sqlite:///:memory:", "sqlite:///file:desk?mode=memory&uri=true", "sqlite:///file::memory:?uri=true"],
+)
+def test_a_database_in_memory_needs_no_file(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(SqlRepository(url)) as store:
+        store.prepare()
+        with store.transaction() as tx:
+            ticket = tx.add(make_ticket(subject="Only here"))
+        with store.transaction(read_only=True) as tx:
+            assert tx.get(Ticket, ticket.guid) == ticket
+    assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,7 @@ COLOURS = {
 PART_COLOURS = ("#8a8f98", "#5b8def", "#2f6fde", "#2e8b57", "#a23b72", "#d9822b")
 INK = "#7a7f87"
 """Can be read on a light page and on a dark one."""
-SETTINGS = {
+SETTINGS: Any = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.spines.right": False,

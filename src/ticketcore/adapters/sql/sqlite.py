@@ -56,7 +56,7 @@ class Sqlite(Backend):
         """Prepare for the file at ``url``; its folder is made with it if ``makes_folder``."""
         super().__init__(url, timeout)
         self._makes_folder = makes_folder
-        self._queue = WriterQueue(self._file if self.url.database else None, timeout)
+        self._queue = WriterQueue(None if self._is_in_memory else self._file, timeout)
 
     def _begin(self, connection: Connection) -> None:
         (statement,) = self.beginning(connection)
@@ -68,7 +68,9 @@ class Sqlite(Backend):
     def make_engine(self) -> sa.Engine:
         """Return an engine for it; nothing is opened yet."""
         arguments = {"timeout": self.timeout, "check_same_thread": False}
-        pool = POOL | {"pool_timeout": self.timeout} if self.url.database else {}
+        pool: dict[str, Any] = POOL | {"pool_timeout": self.timeout}
+        if self._is_in_memory:
+            pool = {"poolclass": sa.pool.SingletonThreadPool}
         engine = sa.create_engine(self.url, connect_args=arguments, hide_parameters=True, **pool)
         sa.event.listen(engine, "connect", _set_up)
         return engine
@@ -78,13 +80,19 @@ class Sqlite(Backend):
         return self.url.database or ":memory:"
 
     @property
+    def _is_in_memory(self) -> bool:
+        """Whether there is no file (https://sqlite.org/inmemorydb.html); each thread then has a database of its own."""
+        name = self.location().removeprefix("file:")
+        return name == ":memory:" or self.url.query.get("mode") == "memory"
+
+    @property
     def _file(self) -> str:
         return os.path.abspath(self.location().removeprefix("file:"))  # noqa: PTH100
 
     def is_absent(self) -> bool:
         """Return whether there is no file yet, and opening it would make one."""
         has_place = self._makes_folder or os.path.isdir(os.path.dirname(self._file))  # noqa: PTH112, PTH120
-        return bool(self.url.database) and not os.path.exists(self._file) and has_place  # noqa: PTH110
+        return not self._is_in_memory and not os.path.exists(self._file) and has_place  # noqa: PTH110
 
     def make_place(self) -> None:
         """Make the folder of a new file."""
