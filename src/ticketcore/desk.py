@@ -33,6 +33,7 @@ from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.changes import Changes
 from ticketcore.services.dispatch import DeliverySettings, Dispatcher
 from ticketcore.services.notices import Notices
+from ticketcore.services.repeating import reads
 from ticketcore.services.sla import SlaSettings
 from ticketcore.store_calls import StoreCalls
 
@@ -332,6 +333,7 @@ class Desk(StoreCalls, Groups):
 
         return figures(self.repository, self.clock)
 
+    @reads
     def job_states(self) -> list[JobState]:
         """Return how each job is that has ever run, by name."""
         with self.repository.transaction(read_only=True) as tx:

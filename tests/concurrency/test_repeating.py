@@ -27,11 +27,13 @@ LOST = RepositoryLostError("the connection broke")
 
 @define(eq=False)
 class Disturbed:
-    """A repository of which some writing transactions fail at their end, and nothing of them is stored."""
+    """A repository of which some transactions fail at their end, and nothing of them is stored."""
 
     repository: Repository
     errors: list[TicketcoreError] = field(factory=list)
-    """What the next ones fail with."""
+    """What the next ones that write fail with."""
+    unread: list[TicketcoreError] = field(factory=list)
+    """What the next ones that read fail with."""
     calls: list[tuple[str, Any]] = field(factory=list)
     """What was stored, in order."""
     begun: int = 0
@@ -47,6 +49,8 @@ class Disturbed:
         with self.repository.transaction(read_only=read_only) as tx:
             if read_only:
                 yield tx
+                if self.unread:
+                    raise self.unread.pop(0)
                 return
             self.begun += 1
             watched: Any = Watched(tx, self.calls)
@@ -135,6 +139,71 @@ def test_a_change_of_a_record_is_made_again_while_the_record_is_true(
     store.errors = [error]
     changed = desk.tickets.update(made, subject="two", action_by="ann")
     assert changed.row_version == made.row_version + 1
+
+
+READS: dict[str, Callable[[Desk], Any]] = {
+    "auto_assign": lambda desk: desk.rules.auto_assign("CORE"),
+    "auto_assign_list_rules": lambda desk: desk.rules.auto_assign_list_rules(),
+    "bulk.preview": lambda desk: desk.bulk.preview("update", desk.bulk.select([1]), priority="LOW", action_by="ann"),
+    "bulk.select": lambda desk: desk.bulk.select(),
+    "check_escalation_due": lambda desk: desk.sla.check_escalation_due(),
+    "diff_versions": lambda desk: desk.versions.diff_versions(1, 1, 2),
+    "figures": lambda desk: desk.figures(),
+    "get_comments": lambda desk: desk.comments.get_comments(1),
+    "get_history": lambda desk: desk.queries.get_history(1),
+    "get_linked_prs": lambda desk: desk.pull_requests.get_linked_prs(1),
+    "get_links": lambda desk: desk.links.get_links(1),
+    "get_merged_into": lambda desk: desk.tickets.get_merged_into(1),
+    "get_overdue_tickets": lambda desk: desk.queries.get_overdue_tickets(),
+    "get_raci_contacts": lambda desk: desk.sla.get_raci_contacts("CORE", "HIGH"),
+    "get_signoffs": lambda desk: desk.signoffs.get_signoffs(1),
+    "get_sla_breach_count": lambda desk: desk.queries.get_sla_breach_count(),
+    "get_status_summary": lambda desk: desk.queries.get_status_summary(),
+    "get_tasks": lambda desk: desk.tasks.get_tasks(1),
+    "get_template": lambda desk: desk.templates.get_template("weekly"),
+    "get_tickets_by_assignee": lambda desk: desk.queries.get_tickets_by_assignee("ann"),
+    "get_tickets_by_filter": lambda desk: desk.queries.get_tickets_by_filter(assignee="ann"),
+    "get_time_by_person": lambda desk: desk.time.get_time_by_person(1),
+    "get_total_time": lambda desk: desk.time.get_total_time(1),
+    "get_version": lambda desk: desk.versions.get_version(1, 1),
+    "get_watchers": lambda desk: desk.tickets.get_watchers(1),
+    "job_states": lambda desk: desk.job_states(),
+    "list_outbox": lambda desk: desk.notifications.list_outbox(),
+    "list_people": lambda desk: desk.people.list_people(),
+    "list_recurring": lambda desk: desk.recurring.list_recurring(),
+    "list_sla": lambda desk: desk.sla.list_sla(),
+    "list_templates": lambda desk: desk.templates.list_templates(),
+    "list_versions": lambda desk: desk.versions.list_versions(1),
+    "names": lambda desk: desk.people.names(["ann"]),
+    "preview_merge": lambda desk: desk.tickets.preview_merge([2], 1),
+    "read": lambda desk: desk.tickets.read(1),
+    "resolve_by_email": lambda desk: desk.people.resolve_by_email("ann@example.com"),
+    "resolve_user_email": lambda desk: desk.people.resolve_user_email("ann"),
+    "search": lambda desk: desk.queries.search("one"),
+    "verify_history": lambda desk: desk.queries.verify_history(1),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_what_is_read_is_read_again(desk: Desk, store: Disturbed, read: Callable[[Desk], Any]) -> None:
+    desk.people.add_person("Ann", "ann@example.com", "ann", action_by="ann")
+    desk.templates.add_template("weekly", subject="Weekly", action_by="ann")
+    desk.tickets.create("one", assigned_to="ann", action_by="ann")
+    desk.tickets.create("two", action_by="ann")
+    desk.tickets.update(1, subject="one again", action_by="ann")
+    expected = read(desk)
+    store.unread = [LOST, LOST]
+    assert read(desk) == expected
+    assert store.unread == []
+
+
+def test_what_is_merged_is_read_again(desk: Desk, store: Disturbed) -> None:
+    into, merged = (desk.tickets.create("x", action_by="ann") for _ in range(2))
+    store.unread = [LOST]
+    store.errors = [LOST]
+    desk.tickets.merge(merged, into, action_by="ann")
+    assert store.unread == store.errors == []
+    assert desk.tickets.get_merged_into(merged) == desk.tickets.read(into.guid)
 
 
 def test_a_stale_record_is_refused_at_once(desk: Desk, store: Disturbed) -> None:

@@ -17,6 +17,7 @@ from ticketcore.errors import NotFoundError, Problem, RejectedError, quoted
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.services.narrowing import in_package
 from ticketcore.services.people import find_person, identities_of
+from ticketcore.services.repeating import reads
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Rules:
         choice = self.choose(package, project, priority, ticket_type)
         return choice.assign_to if choice else None
 
+    @reads
     def choose(self, package: str, project: str = "", priority: str = "", ticket_type: str = "") -> Choice | None:
         """Return the rule that decides about such a ticket, the level (1 to 5) where it was found, and whom it takes.
 
@@ -79,6 +81,7 @@ class Rules:
         with self.repository.transaction(read_only=True) as tx:
             return choose_rule(tx, package, project, priority, ticket_type)
 
+    @reads
     def auto_assign_list_rules(self, package: str | None = None) -> list[AssignRule]:
         """Return the rules of ``package`` (by default of all), by id."""
         where = in_package(package)

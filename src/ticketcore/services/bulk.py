@@ -25,6 +25,7 @@ from ticketcore.services.filters import PAGE, Filters, Rehearsal, pages
 from ticketcore.services.lifecycle import Tickets
 from ticketcore.services.queries import Queries
 from ticketcore.services.references import Reference, load, tickets_of
+from ticketcore.services.repeating import reads
 
 
 class BulkResult(StrEnum):
@@ -109,6 +110,7 @@ class Bulk:
     tickets: Tickets
     queries: Queries
 
+    @reads
     def select(self, tickets: Iterable[Reference] | None = None, **filters: Unpack[Filters]) -> list[Picked]:
         """Pick tickets, by number: those that are named, or all that fit.
 
@@ -205,8 +207,7 @@ class Bulk:
         wanted = list(picked)
         for start in range(0, len(wanted), PAGE):
             page = wanted[start : start + PAGE]
-            with self.changes.repository.transaction(read_only=True) as tx:
-                stored = tickets_of(tx, (ticket.guid for ticket in page))
+            stored = self._stored(page)
             for ticket in page:
                 if stop is not None and stop.is_set():
                     return BulkReport(outcomes=tuple(outcomes), complete=False)
@@ -214,6 +215,11 @@ class Bulk:
                 if told is not None:
                     told(outcomes[-1])
         return BulkReport(outcomes=tuple(outcomes))
+
+    @reads
+    def _stored(self, page: Sequence[Picked]) -> dict[str, Ticket]:
+        with self.changes.repository.transaction(read_only=True) as tx:
+            return tickets_of(tx, (ticket.guid for ticket in page))
 
     def _check(self, operation: str, values: Mapping[str, Any]) -> None:
         """Refuse what would be refused for every ticket.

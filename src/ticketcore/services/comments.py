@@ -14,6 +14,7 @@ from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
 from ticketcore.services.people import same_person
 from ticketcore.services.references import Reference, guid_of
+from ticketcore.services.repeating import reads
 
 
 @define(eq=False, repr=False)
@@ -55,6 +56,7 @@ class Comments:
         self.changes.apply(ticket, rule, action_by=commented_by, commutes=True)
         return made[0]
 
+    @reads
     def get_comments(self, ticket: Reference, include_internal: bool = False) -> list[Comment]:  # noqa: FBT001, FBT002 - the specified signature
         """Return the comments on a ticket, the oldest first; internal ones only if asked for."""
         with self.changes.repository.transaction(read_only=True) as tx:

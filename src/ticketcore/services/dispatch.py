@@ -35,7 +35,7 @@ from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock
 from ticketcore.serde import from_plain
 from ticketcore.services.notices import EMAIL
-from ticketcore.services.repeating import repeated
+from ticketcore.services.repeating import reads, repeated
 
 _log = logging.getLogger(__name__)
 _ERROR_LENGTH = 1000
@@ -147,9 +147,7 @@ class Dispatcher:
                 (Order("next_attempt"), Order("guid")),
                 limit=_BATCH,
             )
-            with self.repository.transaction(read_only=True) as tx:
-                waiting = bool(tx.find(due))
-            if not waiting:  # looking does not hold up writers; claiming does
+            if not self._is_any(due):  # looking does not hold up writers; claiming does
                 return
             claimed = repeated(partial(self._claimed, due, now + timedelta(seconds=self.settings.lease)))
             taken, told = time.monotonic(), math.inf
@@ -163,6 +161,11 @@ class Dispatcher:
                     self._give_back(message)
                 else:
                     yield message
+
+    @reads
+    def _is_any(self, due: Query[OutboxMessage]) -> bool:
+        with self.repository.transaction(read_only=True) as tx:
+            return bool(tx.find(due))
 
     def _claimed(self, due: Query[OutboxMessage], until: datetime) -> list[OutboxMessage]:
         with self.repository.transaction() as tx:

@@ -24,7 +24,7 @@ from ticketcore.services.changes import Changes
 from ticketcore.services.lifecycle import Tickets
 from ticketcore.services.recurring import Recurring
 from ticketcore.services.references import trail
-from ticketcore.services.repeating import repeated
+from ticketcore.services.repeating import reads, repeated
 from ticketcore.services.sla import Sla, SlaSettings, fingerprint, with_deadlines
 
 _log = logging.getLogger(__name__)
@@ -77,10 +77,8 @@ class Terms:
 
     def run(self, stop: Event) -> str:
         """Bring the deadlines of all open tickets up to date, in batches, until ``stop`` is set."""
-        with self.repository.transaction(read_only=True) as tx:
-            now_in_force = fingerprint(tx, self.settings)
-            state = tx.get(JobState, "sla")
-        if state is not None and state.memory == now_in_force:
+        now_in_force, remembered = self._in_force()
+        if remembered == now_in_force:
             return ""
         done, refused = 0, 0
         for ticket in self._outdated(stop):
@@ -100,11 +98,23 @@ class Terms:
         after: str | None = ""
         while after is not None and not stop.is_set():
             where = (one_of("status", ACTIVE), Condition("guid", Op.GT, after))
-            with self.repository.transaction(read_only=True) as tx:
-                found = tx.find(Query(Ticket, where, (Order("guid"),), limit=_BATCH))
-                wrong = [ticket for ticket in found if self._recomputed(tx, ticket) is not None]
+            found, wrong = self._read(Query(Ticket, where, (Order("guid"),), limit=_BATCH))
             yield from wrong
             after = found[-1].guid if len(found) == _BATCH else None
+
+    @reads
+    def _in_force(self) -> tuple[str, str | None]:
+        """Return the fingerprint of the service levels now, and of those it last went by."""
+        with self.repository.transaction(read_only=True) as tx:
+            state = tx.get(JobState, "sla")
+            return fingerprint(tx, self.settings), state.memory if state else None
+
+    @reads
+    def _read(self, query: Query[Ticket]) -> tuple[list[Ticket], list[Ticket]]:
+        """Return tickets, and those among them that do not stand as they should."""
+        with self.repository.transaction(read_only=True) as tx:
+            found = tx.find(query)
+            return found, [ticket for ticket in found if self._recomputed(tx, ticket) is not None]
 
     def _bring_up_to_date(self, ticket: Ticket) -> bool:
         """Change a ticket if that is still necessary; return whether it was."""
@@ -233,6 +243,7 @@ class Figures:
     """Tickets by status."""
 
 
+@reads
 def figures(repository: Repository, clock: Clock) -> Figures:
     """Count what is in the store now."""
     waiting = (eq("state", OutboxState.PENDING), Condition("next_attempt", Op.LE, clock.now()))

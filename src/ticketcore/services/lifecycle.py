@@ -19,6 +19,7 @@ from ticketcore.services.moves import Moves
 from ticketcore.services.notices import display_name
 from ticketcore.services.people import stored_assignee
 from ticketcore.services.references import Reference, load
+from ticketcore.services.repeating import reads
 
 if TYPE_CHECKING:
     from ticketcore.domain.merging import MergePreview
@@ -171,6 +172,7 @@ class Tickets(Moves):
 
         return create_from_pr(self.changes, self.creation, pr_data, action_by=action_by, package=package)
 
+    @reads
     def read(self, guid: Reference) -> Ticket:
         """Return the ticket with this guid (or number).
 
@@ -309,6 +311,7 @@ class Tickets(Moves):
 
         return preview_merge(self.changes, source, target)
 
+    @reads
     def get_merged_into(self, ticket: Reference) -> Ticket | None:
         """Return what a ticket has become part of, through however many merges; ``None`` if it was not merged."""
         with self.changes.repository.transaction(read_only=True) as tx:

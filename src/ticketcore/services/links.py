@@ -29,6 +29,7 @@ from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
 from ticketcore.services.people import is_storable
 from ticketcore.services.references import Reference, guid_of, records_of, tickets_of
+from ticketcore.services.repeating import reads
 
 
 def links_of(tx: Transaction, ticket_guids: Collection[str]) -> list[Link]:
@@ -120,6 +121,7 @@ class Links:
         self.changes.apply_all([ticket, target_guid], rule, action_by=created_by, commutes=True)
         return made[0]
 
+    @reads
     def get_links(self, ticket: Reference) -> list[TicketLink]:
         """Return the links of a ticket as they read from it, the oldest first.
 

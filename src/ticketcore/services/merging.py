@@ -18,6 +18,7 @@ from ticketcore.services.links import cycle_problem, followed, links_of
 from ticketcore.services.merged import refuse_merged
 from ticketcore.services.people import requester_email
 from ticketcore.services.references import Reference, guid_of, load, records_of, tickets_of
+from ticketcore.services.repeating import reads
 from ticketcore.services.tasks import next_place
 
 R = TypeVar("R")
@@ -28,8 +29,7 @@ Sources = Reference | Iterable[Reference]
 
 def merge(changes: Changes, source: Sources, target: Reference, *, action_by: str) -> Ticket:
     """Merge one or several tickets into another one, and return that one; all of them, or none."""
-    with changes.repository.transaction(read_only=True) as tx:
-        references = _each_once(tx, source)
+    references = _named(changes, source)
 
     def rule(tx: Transaction, found: list[Ticket], now: datetime) -> list[Change]:
         *sources, into = found
@@ -38,6 +38,13 @@ def merge(changes: Changes, source: Sources, target: Reference, *, action_by: st
     return changes.apply_all([*references, target], rule, action_by=action_by)[-1]
 
 
+@reads
+def _named(changes: Changes, source: Sources) -> list[Reference]:
+    with changes.repository.transaction(read_only=True) as tx:
+        return _each_once(tx, source)
+
+
+@reads
 def preview_merge(changes: Changes, source: Sources, target: Reference) -> MergePreview:
     """Return what would come along; nothing is changed, and policies are not asked."""
     with changes.repository.transaction(read_only=True) as tx:

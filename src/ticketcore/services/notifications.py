@@ -21,6 +21,7 @@ from ticketcore.services.dispatch import Dispatcher, Outcome
 from ticketcore.services.narrowing import refuse_limit
 from ticketcore.services.notices import Notices, display_name
 from ticketcore.services.references import Reference, load, records_of
+from ticketcore.services.repeating import reads
 from ticketcore.services.signoffs import signoffs_of
 
 _MOVES = {
@@ -72,6 +73,7 @@ class Notifications:
         self.dispatcher.deliver_inline(planned)
         return self._as_stored(planned)
 
+    @reads
     def _as_stored(self, messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
         if not messages:
             return []
@@ -80,6 +82,7 @@ class Notifications:
             stored = {one.guid: one for one in found}
         return [stored.get(one.guid, one) for one in messages]
 
+    @reads
     def list_outbox(self, state: str | None = None, *, limit: int | None = None) -> list[OutboxMessage]:
         """Return the messages in the outbox, the oldest first.
 

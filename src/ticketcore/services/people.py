@@ -15,6 +15,7 @@ from ticketcore.domain.ticket import RequestedByType, Ticket
 from ticketcore.errors import Problem, RejectedError
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock, Ids
+from ticketcore.services.repeating import reads
 
 _log = logging.getLogger(__name__)
 
@@ -188,22 +189,26 @@ class People:
         _log.info("person %s added by %s", address, action_by or "unknown")
         return person
 
+    @reads
     def list_people(self) -> list[Person]:
         """Return everybody, by name."""
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(Person, order=(Order("name"), Order("person_guid"))))
 
+    @reads
     def resolve_by_email(self, email: str) -> Person | None:
         """Return the active person with this address, ``None`` if there is none."""
         address = as_address(email)
         with self.repository.transaction(read_only=True) as tx:
             return _by_address(tx, address) if address else None
 
+    @reads
     def resolve_user_email(self, user: str) -> str | None:
         """Return the address of whom ``user`` means (address, login name or guid), ``None`` if unknown."""
         with self.repository.transaction(read_only=True) as tx:
             return email_of(tx, user)
 
+    @reads
     def names(self, assignees: Iterable[str]) -> dict[str, str]:
         """Return what to show for each of ``assignees``.
 

@@ -17,6 +17,7 @@ from ticketcore.services.changes import Changes
 from ticketcore.services.creation import Creation, NewTicket
 from ticketcore.services.merged import where_merged
 from ticketcore.services.references import Reference, guid_of, load
+from ticketcore.services.repeating import reads
 from ticketcore.services.tasks import tasks_of
 
 
@@ -67,6 +68,7 @@ class PullRequests:
         self.changes.apply(ticket_guid, rule, action_by=action_by, commutes=True)
         return found[0]
 
+    @reads
     def get_linked_prs(self, ticket_guid: Reference) -> list[Task]:
         """Return the tasks of a ticket that have a pull request, in their order."""
         with self.changes.repository.transaction(read_only=True) as tx:

@@ -21,6 +21,7 @@ from ticketcore.ports.system import Clock
 from ticketcore.services.narrowing import in_package, refuse_limit, same
 from ticketcore.services.people import identities_of
 from ticketcore.services.references import Reference, guid_of, load, trail
+from ticketcore.services.repeating import reads
 from ticketcore.services.sla import overdue_where
 
 SORTS: dict[str, str] = {
@@ -71,6 +72,7 @@ class Queries:
     clock: Clock
     zone: tzinfo
 
+    @reads
     def get_history(self, ticket: Reference) -> list[HistoryEntry]:
         """Return the audit trail of a ticket, in order.
 
@@ -111,12 +113,14 @@ class Queries:
         checks.done()
         return self._tickets(one_of("status", ACTIVE), self._assignee(assignee))
 
+    @reads
     def get_status_summary(self, package: str | None = None) -> dict[str, int]:
         """Return how many tickets are in each status, zeros included, in the order of the workflow."""
         with self.repository.transaction(read_only=True) as tx:
             counts = tx.count_by(Query(Ticket, in_package(package)), "status")
         return {status.value: counts.get(status, 0) for status in Status}
 
+    @reads
     def get_sla_breach_count(self, package: str | None = None) -> int:
         """Return how many tickets missed a target: reached it too late, or owe it past its deadline."""
         late = AnyOf((eq("sla_response_met", value=False), eq("sla_resolution_met", value=False)))
@@ -124,6 +128,7 @@ class Queries:
         with self.repository.transaction(read_only=True) as tx:
             return tx.count(Query(Ticket, (broken, *in_package(package))))
 
+    @reads
     def get_tickets_by_filter(
         self,
         package: str | None = None,
@@ -228,10 +233,12 @@ class Queries:
         instant = checks.attempt(lambda: parse_instant(field, value, self.zone, end_of_day=False))
         return (Condition("created_date", op, instant),)
 
+    @reads
     def _assignee(self, assignee: str) -> Expression:
         with self.repository.transaction(read_only=True) as tx:
             return one_of("assigned_to", identities_of(tx, assignee))
 
+    @reads
     def _tickets(self, *where: Expression) -> list[Ticket]:
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(Ticket, where, (Order("ticket_number"),)))

@@ -39,6 +39,7 @@ from ticketcore.ports.repository import Repository
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.narrowing import in_package
 from ticketcore.services.people import is_storable
+from ticketcore.services.repeating import reads
 
 _log = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ class Recurring:
         with self.repository.transaction() as tx:
             return tx.add(schedule)
 
+    @reads
     def list_recurring(self, package: str | None = None) -> list[Schedule]:
         """Return the schedules of ``package`` (by default of all), cancelled ones too, in the order of their making."""
         where = in_package(package)
@@ -240,8 +242,7 @@ class Recurring:
         after: str | None = ""
         while after is not None:
             where = (eq("active", value=True), Condition("next_run", Op.LE, now), Condition("guid", Op.GT, after))
-            with self.repository.transaction(read_only=True) as tx:
-                found = tx.find(Query(Schedule, where, (Order("guid"),), limit=_BATCH))
+            found = self._found(Query(Schedule, where, (Order("guid"),), limit=_BATCH))
             yield from (one for one in found if _is_free(one, now))
             after = found[-1].guid if len(found) == _BATCH else None
 
@@ -336,6 +337,12 @@ class Recurring:
 
     # The store.
 
+    @reads
+    def _found(self, query: Query[Schedule]) -> list[Schedule]:
+        with self.repository.transaction(read_only=True) as tx:
+            return tx.find(query)
+
+    @reads
     def _stored(self, guid: str) -> Schedule | None:
         with self.repository.transaction(read_only=True) as tx:
             return tx.get(Schedule, guid)

@@ -14,6 +14,7 @@ from ticketcore.domain.ticket import Ticket
 from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
 from ticketcore.services.jobs import ACTOR
+from ticketcore.services.repeating import reads
 from ticketcore.services.templating import Templating
 
 
@@ -24,6 +25,7 @@ class RecurringTickets:
     changes: Changes
     templating: Templating
 
+    @reads
     def check(self, schedule: Schedule) -> None:
         """Refuse a schedule of which no ticket could be made now.
 
@@ -53,8 +55,12 @@ class RecurringTickets:
             return [evolve(change, saves=(*change.saves, occurrence.settled))]
 
         self.changes.apply_all([], rule, action_by=ACTOR)
+        return self._ticket(made[0]) if made else None
+
+    @reads
+    def _ticket(self, guid: str) -> Ticket | None:
         with self.changes.repository.transaction(read_only=True) as tx:
-            return tx.get(Ticket, made[0]) if made else None
+            return tx.get(Ticket, guid)
 
     def _change(self, tx: Transaction, now: datetime, schedule: Schedule, due: datetime) -> Change:
         local = due.astimezone(ZoneInfo(schedule.timezone))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import partial, wraps
+from typing import ParamSpec, TypeVar
 
 from ticketcore.errors import ConflictError, RepositoryLostError
 
+P = ParamSpec("P")
 R = TypeVar("R")
 
 _ATTEMPTS = 8
@@ -41,3 +43,13 @@ def repeated(step: Callable[[], R], *, final: Callable[[ConflictError], bool] = 
         reraise=True,
     )
     return again(step)
+
+
+def reads(call: Callable[P, R]) -> Callable[P, R]:
+    """Let ``call``, which only reads, be called again when its connection breaks; see :func:`repeated`."""
+
+    @wraps(call)
+    def again(*args: P.args, **kwargs: P.kwargs) -> R:
+        return repeated(partial(call, *args, **kwargs))
+
+    return again

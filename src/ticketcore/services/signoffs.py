@@ -19,6 +19,7 @@ from ticketcore.services.changes import Changes
 from ticketcore.services.notices import display_name
 from ticketcore.services.people import email_of, find_person
 from ticketcore.services.references import Reference, guid_of
+from ticketcore.services.repeating import reads
 
 
 def signoffs_of(tx: Transaction, ticket_guid: str) -> list[Signoff]:
@@ -192,6 +193,7 @@ class Signoffs:
         self.changes.apply(ticket, rule, action_by=action_by, commutes=True)
         return result[0]
 
+    @reads
     def get_signoffs(self, ticket: Reference) -> list[Signoff]:
         """Return who was asked to sign a ticket off, with the answers, in the order in which they were asked.
 

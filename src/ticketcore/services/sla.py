@@ -34,6 +34,7 @@ from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock
 from ticketcore.services.narrowing import in_package
 from ticketcore.services.people import email_of
+from ticketcore.services.repeating import reads
 
 _log = logging.getLogger(__name__)
 
@@ -225,6 +226,7 @@ class Sla:
         _log.info("SLA policy %s set by %s", stored.id, action_by)
         return stored
 
+    @reads
     def list_sla(self, package: str | None = None) -> list[SlaPolicy]:
         """Return the policies of ``package``, or all, by package, priority and type."""
         where = in_package(package)
@@ -233,6 +235,7 @@ class Sla:
         ranks = list(Priority)
         return sorted(found, key=lambda p: (p.package, ranks.index(Priority(p.priority)), p.ticket_type))
 
+    @reads
     def get_raci_contacts(self, package: str, priority: str, ticket_type: str = "") -> RaciContacts:
         """Return who is told when a ticket of this package and priority is escalated."""
         with self.repository.transaction(read_only=True) as tx:
@@ -251,6 +254,7 @@ class Sla:
         """
         return self.repository.ensure_sla_raci() if isinstance(self.repository, RaciColumns) else ()
 
+    @reads
     def check_escalation_due(self, package: str | None = None) -> list[Ticket]:
         """Return the tickets to escalate: active, clock running, past a deadline not escalated for yet."""
         where = _escalation_where(self.clock) + in_package(package)

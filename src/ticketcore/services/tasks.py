@@ -17,6 +17,7 @@ from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
 from ticketcore.services.people import is_storable, stored_assignee
 from ticketcore.services.references import Reference, guid_of, load
+from ticketcore.services.repeating import reads
 
 
 def tasks_of(tx: Transaction, ticket_guid: str) -> list[Task]:
@@ -91,6 +92,7 @@ class Tasks:
         self.changes.apply(ticket, rule, action_by=action_by, commutes=True)
         return made[0]
 
+    @reads
     def get_tasks(self, ticket: Reference) -> list[Task]:
         """Return the tasks of a ticket, in order."""
         with self.changes.repository.transaction(read_only=True) as tx:

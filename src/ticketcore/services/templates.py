@@ -20,6 +20,7 @@ from ticketcore.ports.render import LONGEST_TEXT, Placeholders
 from ticketcore.ports.repository import Repository, Transaction
 from ticketcore.ports.system import Clock, Ids
 from ticketcore.services.narrowing import in_package
+from ticketcore.services.repeating import reads
 
 _log = logging.getLogger(__name__)
 
@@ -174,12 +175,14 @@ class Templates:
         named = [(f"[{place}].", draft) for place, draft in enumerate(drafts)]
         return self._add(named, wanted or Existing.REFUSE, action_by, problems)
 
+    @reads
     def list_templates(self, package: str | None = None) -> list[Template]:
         """Return the templates of ``package`` (by default of all), by package and name, inactive ones too."""
         where = in_package(package)
         with self.repository.transaction(read_only=True) as tx:
             return tx.find(Query(Template, where, (Order("package"), Order("name"))))
 
+    @reads
     def get_template(self, name: str, package: str | None = None) -> Template:
         """Return the active template ``name`` of ``package`` (by default the configured one), else of the empty one.
 

@@ -16,6 +16,7 @@ from ticketcore.ports.repository import Transaction
 from ticketcore.services.changes import Changes
 from ticketcore.services.people import email_of, is_storable
 from ticketcore.services.references import Reference, guid_of
+from ticketcore.services.repeating import reads
 
 
 @define(eq=False, repr=False)
@@ -74,6 +75,7 @@ class TimeLog:
         self.changes.apply(ticket_guid, rule, action_by=actor, commutes=True)
         return guids[0]
 
+    @reads
     def get_time_entry(self, entry_guid: str) -> TimeEntry:
         """Return the time entry with this guid.
 
@@ -86,6 +88,7 @@ class TimeLog:
             raise NotFoundError("time entry", entry_guid, hint="ticketcore time-entries T shows those of a ticket")
         return entry
 
+    @reads
     def get_time_entries(self, ticket_guid: Reference) -> list[TimeEntry]:
         """Return the time entries of a ticket, in the order in which they were logged."""
         with self.changes.repository.transaction(read_only=True) as tx:

@@ -29,6 +29,7 @@ from ticketcore.ports.repository import Transaction
 from ticketcore.serde import from_plain
 from ticketcore.services.changes import Changes
 from ticketcore.services.references import Reference, load, trail
+from ticketcore.services.repeating import reads
 from ticketcore.services.tasks import tasks_of
 
 
@@ -112,6 +113,7 @@ class Versions:
     changes: Changes
     kinds: Callable[[], Mapping[str, VersionedKind]]
 
+    @reads
     def list_versions(self, ticket: Reference) -> list[VersionSummary]:
         """Return the versions of a ticket, the first one first.
 
@@ -182,6 +184,7 @@ class Versions:
         """Return the kinds of records of which versions are kept, by name, those of plugins too."""
         return dict(self.kinds())
 
+    @reads
     def _past(self, ticket: Reference) -> _Past:
         with self.changes.repository.transaction(read_only=True) as tx:
             return _Past(tx, load(tx, ticket))
