@@ -128,12 +128,24 @@ def fill(desk: Desk, clock: PlayedClock) -> None:
     desk.tickets.create_from_pr(PULL_REQUEST.read_bytes(), action_by=BOB)
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, datetime]:
+    """Return a store with something of everything, and when it was last changed."""
+    file = tmp_path_factory.mktemp("filled") / "full.db"
+    clock = PlayedClock(START)
+    with open_desk(Config(database=DatabaseSection(url=f"sqlite:///{file}"), notifiers=()), clock=clock) as desk:
+        fill(desk, clock)
+    return file.read_bytes(), clock.now()
+
+
 @pytest.fixture
-def full(make_desk: MakeDesk, clock: PlayedClock, tmp_path: Path) -> Desk:
+def full(make_desk: MakeDesk, clock: PlayedClock, tmp_path: Path, filled: tuple[bytes, datetime]) -> Desk:
     """Return a desk with something of everything, on a store of its own."""
-    desk = make_desk(f"sqlite:///{tmp_path / 'full.db'}", notifiers=())
-    fill(desk, clock)
-    return desk
+    file = tmp_path / "full.db"
+    content, now = filled
+    file.write_bytes(content)
+    clock.set(now)
+    return make_desk(f"sqlite:///{file}", notifiers=())
 
 
 @pytest.fixture
