@@ -608,3 +608,24 @@ def test_who_goes_on_after_a_value_that_cannot_be_sent_stores_nothing(
     with suppress(RepositoryError, RejectedError):
         go_on()
     assert ticket_of(repository, ticket.guid) is None
+
+
+def test_what_follows_from_an_error_is_not_logged(
+    make_repository: MakeRepository, postgresql_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The driver's warning about it would reach whoever uses the command line, though a conflict is repeated."""
+    one, other = make_repository(postgresql_url), make_repository(postgresql_url)
+    store(one, make_ticket(guid="g", ticket_number=0))
+
+    def change() -> None:
+        with one.transaction() as tx:
+            ticket = tx.get(Ticket, "g")
+            assert ticket is not None
+            with other.transaction() as tx_2:
+                tx_2.save(evolve(ticket, subject="first"))
+            tx.save(evolve(ticket, subject="second"))  # which conflicts, and is sent with what cannot be sent
+            tx.add(make_history_entry(ticket_guid="g", note="a\ud800"))
+
+    with pytest.raises(RejectedError):
+        change()
+    assert caplog.records == []

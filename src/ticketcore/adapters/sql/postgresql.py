@@ -114,12 +114,22 @@ class Postgresql(Server):
     def _send(self, connection: Connection, *more: tuple[str, Any]) -> Any:
         """Send what is pending and ``more``, all on one way to the server; return the last one's cursor."""
         own, statements = driver(connection), [*connection.info.pop(_PENDING, ()), *more]
+        first: Exception | None = None
+        done = False
         try:
             with own.pipeline():
-                cursors = [own.execute(text, values) for text, values in statements]
-        except BaseException:
-            connection.info[_FAILED] = True  # those behind the one that failed were never sent
-            raise
+                try:
+                    cursors = [own.execute(text, values) for text, values in statements]
+                except (psycopg.Error, ValueError) as error:
+                    first = error  # ending the pipeline raises what follows from it, and would log that as a warning
+            done = first is None
+        except psycopg.Error as error:
+            raise first or error from None
+        finally:
+            if not done:
+                connection.info[_FAILED] = True  # those behind the one that failed were never sent
+        if first:
+            raise first
         if _MARK in statements:
             marks = cursors[statements.index(_MARK)].fetchall()
             connection.info[_MARKS] = frozenset(name for (name,) in marks)
