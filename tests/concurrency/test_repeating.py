@@ -146,6 +146,7 @@ READS: dict[str, Callable[[Desk], Any]] = {
     "auto_assign_list_rules": lambda desk: desk.rules.auto_assign_list_rules(),
     "bulk.preview": lambda desk: desk.bulk.preview("update", desk.bulk.select([1]), priority="LOW", action_by="ann"),
     "bulk.select": lambda desk: desk.bulk.select(),
+    "bulk.select of an iterator": lambda desk: desk.bulk.select(iter([1, 2])),
     "check_escalation_due": lambda desk: desk.sla.check_escalation_due(),
     "diff_versions": lambda desk: desk.versions.diff_versions(1, 1, 2),
     "figures": lambda desk: desk.figures(),
@@ -163,6 +164,7 @@ READS: dict[str, Callable[[Desk], Any]] = {
     "get_template": lambda desk: desk.templates.get_template("weekly"),
     "get_tickets_by_assignee": lambda desk: desk.queries.get_tickets_by_assignee("ann"),
     "get_tickets_by_filter": lambda desk: desk.queries.get_tickets_by_filter(assignee="ann"),
+    "get_tickets_by_filter of an iterator": lambda desk: desk.queries.get_tickets_by_filter(status=iter(["NEW"])),
     "get_time_by_person": lambda desk: desk.time.get_time_by_person(1),
     "get_total_time": lambda desk: desk.time.get_total_time(1),
     "get_version": lambda desk: desk.versions.get_version(1, 1),
@@ -175,7 +177,9 @@ READS: dict[str, Callable[[Desk], Any]] = {
     "list_templates": lambda desk: desk.templates.list_templates(),
     "list_versions": lambda desk: desk.versions.list_versions(1),
     "names": lambda desk: desk.people.names(["ann"]),
+    "names of an iterator": lambda desk: desk.people.names(iter(["ann"])),
     "preview_merge": lambda desk: desk.tickets.preview_merge([2], 1),
+    "preview_merge of an iterator": lambda desk: desk.tickets.preview_merge(iter([2]), 1),
     "read": lambda desk: desk.tickets.read(1),
     "resolve_by_email": lambda desk: desk.people.resolve_by_email("ann@example.com"),
     "resolve_user_email": lambda desk: desk.people.resolve_user_email("ann"),
@@ -201,7 +205,7 @@ def test_what_is_merged_is_read_again(desk: Desk, store: Disturbed) -> None:
     into, merged = (desk.tickets.create("x", action_by="ann") for _ in range(2))
     store.unread = [LOST]
     store.errors = [LOST]
-    desk.tickets.merge(merged, into, action_by="ann")
+    desk.tickets.merge(iter([merged]), into, action_by="ann")
     assert store.unread == store.errors == []
     assert desk.tickets.get_merged_into(merged) == desk.tickets.read(into.guid)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from ticketcore.errors import ConflictError, RepositoryLostError
 
@@ -46,10 +46,19 @@ def repeated(step: Callable[[], R], *, final: Callable[[ConflictError], bool] = 
 
 
 def reads(call: Callable[P, R]) -> Callable[P, R]:
-    """Let ``call``, which only reads, be called again when its connection breaks; see :func:`repeated`."""
+    """Let ``call``, which only reads, be called again when its connection breaks; see :func:`repeated`.
+
+    What an argument gives only once, as a generator does, is kept for the next time.
+    """
 
     @wraps(call)
     def again(*args: P.args, **kwargs: P.kwargs) -> R:
-        return repeated(partial(call, *args, **kwargs))
+        given: Any = [_kept(value) for value in args]
+        named: Any = {name: _kept(value) for name, value in kwargs.items()}
+        return repeated(partial(call, *given, **named))
 
     return again
+
+
+def _kept(value: object) -> object:
+    return list(value) if isinstance(value, Iterator) else value
