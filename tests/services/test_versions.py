@@ -19,7 +19,7 @@ from ticketcore import VERSION_REGISTRY, hookimpl, open_desk
 from ticketcore.adapters.system import PlayedClock
 from ticketcore.config.schema import Config, DatabaseSection
 from ticketcore.desk import Desk
-from ticketcore.domain.query import Query
+from ticketcore.domain.query import Order, Query
 from ticketcore.domain.restoring import RESTORED, FieldDifference, TaskDifference, content_of
 from ticketcore.domain.template import TemplateTask
 from ticketcore.domain.ticket import Priority, Ticket
@@ -193,7 +193,7 @@ def test_a_task_that_nobody_could_add_does_not_come_back(desk: Desk, ticket: Tic
     task = desk.tasks.add_task(1, "Find the paper", action_by=BOB)
     desk.tasks.start_task(task.guid, action_by=BOB)
     with desk.repository.transaction() as tx:
-        row = tx.find(Query(VersionRow))[-1]
+        row = tx.find(Query(VersionRow, order=(Order("version"),)))[-1]
         tx.save(evolve(row, changes=row.changes.replace("Find the paper", r"a\u0000", 1)))
     with pytest.raises(RejectedError, match="name: holds a character that is no text"):
         desk.versions.restore_version(1, 2, action_by=ANN)
